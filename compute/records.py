@@ -1,0 +1,301 @@
+"""What was measured: one frozen record per measurement, NumPy and scalars only.
+
+A record travels as bytes in the safetensors format: its arrays, and one JSON header with the rest.
+Reading it can run no code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from compute.errors import BadRecord, SettingsError
+from compute.specs import LLCSpec, Measurement, measurement_key, spec_from_json, spec_to_json
+
+FORMAT = "ontogeny-record/1"
+# What reading bytes that are not ours can raise.
+_WRONG = (SafetensorError, ValueError, LookupError, TypeError, AttributeError, SettingsError)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class AblationGraph:
+    """The directed, weighted graph of what each component's ablation changes in the others.
+
+    Attributes
+    ----------
+    components
+        Names in order: ``EMB``, ``L0H0``, .., ``L0MLP``, .., ``LOGITS``.
+    order
+        Depth of each component; an edge runs from a lower to a higher order only.
+    weight
+        Row = ablated source, column = target: one minus the cosine similarity between the
+        target's clean and ablated output, averaged over prompts and positions; 0 (no change) to
+        2, dimensionless. NaN where no edge can be.
+    weight_by_prompt
+        The same for each prompt, averaged over its positions.
+    norm_change
+        Relative change of the target's output, ``|a' - a| / |a|``, 0 or more, dimensionless; NaN
+        where no edge can be.
+    loss_change
+        Change of the mean loss when the component is ablated, nats (language) or squared units
+        (regression); positive: removing it hurts. NaN where it was not measured.
+    loss
+        Mean clean loss on the prompts, in the unit of ``loss_change``.
+    """
+
+    components: tuple[str, ...]
+    order: Float[ndarray, " components"]
+    weight: Float[ndarray, "components components"]
+    weight_by_prompt: Float[ndarray, "prompts components components"]
+    norm_change: Float[ndarray, "components components"]
+    loss_change: Float[ndarray, " components"]
+    loss: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class NetworkMetrics:
+    """Node and graph metrics of one ablation graph, each with a 95 % bootstrap interval.
+
+    The interval is over prompts; it is NaN where there was a single prompt. Values are NaN where
+    a metric is not defined (a component without any possible edge, say).
+    """
+
+    components: tuple[str, ...]
+    threshold: float
+    node_names: tuple[str, ...]
+    node_values: Float[ndarray, "node_metrics components"]
+    node_low: Float[ndarray, "node_metrics components"]
+    node_high: Float[ndarray, "node_metrics components"]
+    graph_names: tuple[str, ...]
+    graph_values: Float[ndarray, " graph_metrics"]
+    graph_low: Float[ndarray, " graph_metrics"]
+    graph_high: Float[ndarray, " graph_metrics"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class LLCEstimate:
+    """A local learning coefficient, its uncertainty, and what is needed to distrust it.
+
+    Attributes
+    ----------
+    llc
+        Mean over chains of ``n beta * mean_t [L_mt(w_t) - L_mt(w*)]``, dimensionless: the loss at
+        the centre is taken on the same minibatches (paired). Negative values are kept.
+    standard_error
+        Of ``llc``, from the spread between chains; NaN with one chain.
+    per_chain
+        The estimate of each chain that stayed finite; NaN for one that did not.
+    unpaired
+        The estimate with ``initial_loss`` at the centre instead, for comparison: same expectation,
+        larger error.
+    loss_trace
+        Loss at the position after each kept step, on a minibatch that no step had used before, in
+        the unit of the loss; burn-in is not in it. NaN from where a chain diverged.
+    baseline_trace
+        Loss at the centre on the same minibatches.
+    distance
+        Euclidean distance from the centre at the last step of each chain; NaN where it diverged.
+    rhat, ess
+        Rank-normalised split R-hat and bulk effective sample size (in draws, of all chains
+        together) of the paired difference; NaN where undefined (one chain for R-hat, fewer than
+        four draws, a constant chain).
+    finite_share
+        Share of chains that stayed finite, 0.5 to 1; those that did not count nowhere else.
+    initial_loss
+        One fixed loss at the centre: the mean over up to 64 minibatches without a common sample.
+    spec
+        The settings.
+    """
+
+    llc: float
+    standard_error: float
+    per_chain: Float[ndarray, " chains"]
+    unpaired: float
+    loss_trace: Float[ndarray, "chains draws"]
+    baseline_trace: Float[ndarray, "chains draws"]
+    distance: Float[ndarray, " chains"]
+    rhat: float
+    ess: float
+    finite_share: float
+    initial_loss: float
+    spec: LLCSpec
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class LanguageBehaviour:
+    """What a language model does at one checkpoint.
+
+    Attributes
+    ----------
+    loss, loss_error
+        Mean next-token loss on held-out text and its standard error over samples, nats.
+    first_loss, second_loss
+        Loss on the first and on the second half of a repeated prompt, nats.
+    correct_logit, correct_probability
+        Of the right next token at the end of the passage: the logit, and the probability, 0 to 1.
+    heads
+        Names of the heads that are scored.
+    previous_token
+        Mean attention from each token to the one before it, 0 to 1.
+    prefix_matching
+        Mean attention from a token's second occurrence to the token after its first, 0 to 1.
+    """
+
+    loss: float
+    loss_error: float
+    first_loss: float
+    second_loss: float
+    correct_logit: float
+    correct_probability: float
+    heads: tuple[str, ...]
+    previous_token: Float[ndarray, " heads"]
+    prefix_matching: Float[ndarray, " heads"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class RegressionBehaviour:
+    """What an in-context regression model does at one checkpoint.
+
+    Attributes
+    ----------
+    loss, loss_error
+        Mean squared error over samples and pairs, and its standard error over samples.
+    loss_by_pair
+        Mean squared error of the k-th prediction.
+    task_prior_score
+        Mean squared prediction; near 0 while the model predicts the prior mean.
+    ridge_distance
+        Mean squared distance to the prediction of Bayes-optimal ridge regression.
+    heads, previous_token
+        As for language models, on regression sequences.
+    """
+
+    loss: float
+    loss_error: float
+    loss_by_pair: Float[ndarray, " pairs"]
+    task_prior_score: float
+    ridge_distance: float
+    heads: tuple[str, ...]
+    previous_token: Float[ndarray, " heads"]
+
+
+Record: TypeAlias = (
+    AblationGraph | NetworkMetrics | LLCEstimate | LanguageBehaviour | RegressionBehaviour
+)
+RECORDS: dict[str, type[Record]] = {
+    cls.__name__: cls
+    for cls in (AblationGraph, NetworkMetrics, LLCEstimate, LanguageBehaviour, RegressionBehaviour)
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """A record and where it came from.
+
+    Attributes
+    ----------
+    environment
+        Versions of what the numbers may depend on: python, torch, ontogeny.
+    seconds
+        Wall time of the measurement on one worker.
+    """
+
+    spec: Measurement
+    run: str
+    step: int
+    weights_digest: str
+    data_digest: str
+    record: Record
+    environment: dict[str, str]
+    seconds: float
+
+    @property
+    def key(self) -> str:
+        """The key under which the record is stored."""
+        return measurement_key(
+            self.spec,
+            run=self.run,
+            step=self.step,
+            weights_digest=self.weights_digest,
+            data_digest=self.data_digest,
+        )
+
+
+def to_bytes(measured: Measured) -> bytes:
+    """Return a measured record as bytes."""
+    record = measured.record
+    fields = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    arrays = {k: np.ascontiguousarray(v) for k, v in fields.items() if isinstance(v, ndarray)}
+    scalars = {k: _plain(v) for k, v in fields.items() if k not in arrays}
+    header = {
+        "record": type(record).__name__,
+        "scalars": scalars,
+        "spec": spec_to_json(measured.spec),
+        "run": measured.run,
+        "step": measured.step,
+        "weights_digest": measured.weights_digest,
+        "data_digest": measured.data_digest,
+        "environment": measured.environment,
+        "seconds": measured.seconds,
+    }
+    # One entry only: safetensors writes several in no fixed order.
+    return bytes(save(arrays, {FORMAT: json.dumps(header)}))
+
+
+def from_bytes(data: bytes) -> Measured:
+    """Return what `to_bytes` wrote.
+
+    Raises
+    ------
+    BadRecord
+        If the bytes are truncated, of another format, or hold an unknown record.
+    """
+    try:
+        header = _header(data)
+        arrays = load(data)
+        build: Callable[..., Record] = RECORDS[header["record"]]
+        record = build(**arrays, **_revive(header["scalars"]))
+        return Measured(
+            spec=spec_from_json(header["spec"]),
+            run=header["run"],
+            step=header["step"],
+            weights_digest=header["weights_digest"],
+            data_digest=header["data_digest"],
+            record=record,
+            environment=header["environment"],
+            seconds=header["seconds"],
+        )
+    except _WRONG as error:
+        raise BadRecord(f"not a record of format {FORMAT}: {error}") from error
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    """Return our JSON header from the safetensors metadata, which `load` does not give."""
+    length = int.from_bytes(data[:8], "little")
+    metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+    if FORMAT not in metadata:
+        raise BadRecord(f"a file of format {sorted(metadata)}; this version reads {FORMAT}")
+    header: dict[str, Any] = json.loads(metadata[FORMAT])
+    return header
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, LLCSpec):
+        return dataclasses.asdict(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _revive(scalars: dict[str, Any]) -> dict[str, Any]:
+    """Undo what JSON did: lists back to tuples, LLC settings back to their spec."""
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in scalars.items()}
+    if "spec" in values:
+        values["spec"] = LLCSpec(**values["spec"])
+    return values

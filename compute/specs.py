@@ -1,0 +1,291 @@
+"""What to measure: one frozen spec per measurement, and the key of its record.
+
+A spec holds every choice that changes a number, and nothing else. Defaults live here, once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from compute.errors import SettingsError
+from compute.runs import Run
+
+TaskName: TypeAlias = Literal["uniform", "unigram", "text", "passage", "regression"]
+TASK_NAMES: tuple[TaskName, ...] = ("uniform", "unigram", "text", "passage", "regression")
+
+
+def _require(condition: bool, reason: str) -> None:
+    if not condition:
+        raise SettingsError(reason)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskSpec:
+    """Which prompts a model is shown.
+
+    Attributes
+    ----------
+    name
+        ``uniform``: random tokens, drawn uniformly, then the same again. ``unigram``: the same,
+        drawn with the frequencies of the run's text. ``text``: held-out text, then the same
+        again. ``passage``: one written passage that ends inside a repeated rare name.
+        ``regression``: in-context linear regression.
+    prompts
+        The number of prompts; a passage is a single one.
+    length
+        The number of tokens of a repeated half; ignored by ``passage`` and ``regression``.
+    seed
+        Draws the prompts; the same prompts serve every checkpoint.
+    """
+
+    name: TaskName = "text"
+    prompts: int = 16
+    length: int = 63
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn."""
+        _require(self.name in TASK_NAMES, f"task name {self.name!r} is not one of {TASK_NAMES}")
+        _require(self.prompts >= 1, "prompts must be at least 1")
+        _require(self.length >= 2, "length must be at least 2 tokens")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AblationSpec:
+    """How components are ablated and what of the change is kept (methods: the ablation graph).
+
+    Attributes
+    ----------
+    ablation
+        ``zero``: the component's output is set to zero at every position.
+    embedding
+        Ablate the token embedding too (``EMB``, a source only).
+    logits
+        Compare the logits too (``LOGITS``, a target only).
+    loss_change
+        Also measure the change of the mean loss at ``LOGITS``, in nats; costs one pass over the
+        vocabulary for every component.
+    """
+
+    ablation: Literal["zero"] = "zero"
+    embedding: bool = True
+    logits: bool = True
+    loss_change: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse an ablation that does not exist."""
+        _require(self.ablation == "zero", f"ablation {self.ablation!r} is unknown; use 'zero'")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LLCSpec:
+    r"""How a local learning coefficient is estimated by SGLD.
+
+    The step is ``w - (eps/2) [n beta grad L + gamma (w - w*)] + N(0, eps)``: this convention's
+    ``step_size`` is twice that of libraries that step by eps and add noise of variance 2 eps.
+
+    Attributes
+    ----------
+    step_size, nbeta, gamma
+        eps, n beta and gamma; dimensionless. ``nbeta`` is one number, whatever the batch.
+    chains, draws, burn_in
+        Each chain makes ``burn_in + draws`` steps and keeps the last ``draws``.
+    batch_size
+        Samples a minibatch, drawn afresh for every chain and step.
+    """
+
+    step_size: float = 1e-3
+    nbeta: float = 30.0
+    gamma: float = 200.0
+    chains: int = 4
+    draws: int = 200
+    burn_in: int = 100
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no chain can run with."""
+        _require(self.step_size > 0, "step_size must be positive")
+        _require(self.nbeta > 0, "nbeta must be positive")
+        _require(self.gamma >= 0, "gamma must not be negative")
+        _require(self.chains >= 1, "chains must be at least 1")
+        _require(self.draws >= 1, "draws must be at least 1")
+        _require(self.burn_in >= 0, "burn_in must not be negative")
+        _require(self.batch_size >= 1, "batch_size must be at least 1")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GraphMeasurement:
+    """One ablation graph of one checkpoint."""
+
+    kind: ClassVar[str] = "graph"
+    version: ClassVar[int] = 1
+    task: TaskSpec = TaskSpec()
+    ablation: AblationSpec = AblationSpec()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkMeasurement:
+    """The node and graph metrics of one ablation graph, with bootstrap intervals over prompts.
+
+    Attributes
+    ----------
+    threshold
+        Edges lighter than this are left out, 0 to 2; 0 keeps every edge.
+    resamples
+        Bootstrap resamples of the prompts.
+    """
+
+    kind: ClassVar[str] = "network"
+    version: ClassVar[int] = 1
+    graph: GraphMeasurement = GraphMeasurement()
+    threshold: float = 0.0
+    resamples: int = 100
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LLCMeasurement:
+    """One LLC of one checkpoint on the run's training distribution.
+
+    Attributes
+    ----------
+    samples
+        The size n of the data set from which minibatches are drawn.
+    length
+        Tokens of a sample, for language models.
+    seed
+        Draws the data set and the chains.
+    """
+
+    kind: ClassVar[str] = "llc"
+    version: ClassVar[int] = 1
+    llc: LLCSpec = LLCSpec()
+    samples: int = 4096
+    length: int = 128
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BehaviourMeasurement:
+    """The loss and the behaviours of one checkpoint.
+
+    Attributes
+    ----------
+    samples
+        Held-out samples on which the loss is measured.
+    length
+        Tokens of a held-out sample, for language models.
+    task
+        The repeated-token prompts on which heads are scored.
+    passage
+        Score the right next token at the end of the passage.
+    """
+
+    kind: ClassVar[str] = "behaviour"
+    version: ClassVar[int] = 1
+    samples: int = 256
+    length: int = 128
+    task: TaskSpec = TaskSpec()
+    passage: bool = True
+    seed: int = 0
+
+
+# Calibrated on the shipped developments: where chains stay near the centre (the mean loss rises by
+# less than about one nat, not to that of a destroyed model), R-hat is near 1 within short chains,
+# and the estimate is flat in the step size but for the known factor 1 / (1 - eps gamma / 4).
+LANGUAGE_LLC = LLCMeasurement(
+    llc=LLCSpec(step_size=2e-4, nbeta=100.0, gamma=1000.0, burn_in=30, draws=70, batch_size=2)
+)
+REGRESSION_LLC = LLCMeasurement(
+    llc=LLCSpec(step_size=1e-4, nbeta=66.7, gamma=1000.0, burn_in=60, draws=90, batch_size=64)
+)
+
+Measurement: TypeAlias = (
+    GraphMeasurement | NetworkMeasurement | LLCMeasurement | BehaviourMeasurement
+)
+MEASUREMENTS: dict[str, type[Measurement]] = {
+    m.kind: m for m in (GraphMeasurement, NetworkMeasurement, LLCMeasurement, BehaviourMeasurement)
+}
+
+
+def spec_to_json(spec: Measurement) -> dict[str, Any]:
+    """Return a spec as plain JSON values, its kind and version included."""
+    return {"kind": spec.kind, "version": spec.version, **dataclasses.asdict(spec)}
+
+
+def spec_from_json(value: dict[str, Any]) -> Measurement:
+    """Return the spec that `spec_to_json` wrote.
+
+    Raises
+    ------
+    SettingsError
+        If the kind is unknown, a field is missing or unknown, or a value is refused.
+    """
+    fields = dict(value)
+    kind = fields.pop("kind", None)
+    fields.pop("version", None)
+    if kind not in MEASUREMENTS:
+        raise SettingsError(f"measurement kind {kind!r} is not one of {sorted(MEASUREMENTS)}")
+    return _build(MEASUREMENTS[kind], fields)
+
+
+def spec_digest(spec: Measurement) -> str:
+    """Return 12 hex digits that name the settings: points of one curve share them."""
+    text = json.dumps(spec_to_json(spec), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def measurement_key(
+    spec: Measurement, *, run: str, step: int, weights_digest: str, data_digest: str
+) -> str:
+    """Return the key of a record: everything that its numbers depend on, as one string.
+
+    The form is ``kind/version/run/step/sha256(weights digest, spec, data digest)``.
+    """
+    text = json.dumps([weights_digest, spec_to_json(spec), data_digest], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"{spec.kind}/{spec.version}/{run}/{step}/{digest}"
+
+
+_NESTED: dict[str, type] = {
+    "task": TaskSpec,
+    "ablation": AblationSpec,
+    "llc": LLCSpec,
+    "graph": GraphMeasurement,
+}
+
+
+def _build(cls: type, fields: dict[str, Any]) -> Any:
+    values = {
+        name: _build(_NESTED[name], dict(value)) if isinstance(value, dict) else value
+        for name, value in fields.items()
+    }
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise SettingsError(f"{cls.__name__}: {error}") from error
+
+
+def standard_measurements(run: Run) -> tuple[Measurement, ...]:
+    """Return what is measured of every checkpoint of ``run`` unless somebody asks for more.
+
+    The LLC comes last: it costs most.
+    """
+    if run.family == "regression":
+        graphs = [GraphMeasurement(task=TaskSpec(name="regression", prompts=64))]
+        behaviour = BehaviourMeasurement(samples=8192)
+        llc = REGRESSION_LLC
+    else:
+        graphs = [
+            GraphMeasurement(task=TaskSpec(name="text")),
+            GraphMeasurement(task=TaskSpec(name="unigram")),
+            GraphMeasurement(task=TaskSpec(name="uniform")),
+            GraphMeasurement(task=TaskSpec(name="passage", prompts=1)),
+        ]
+        behaviour = BehaviourMeasurement(task=TaskSpec(name="unigram"))
+        llc = LANGUAGE_LLC
+    networks = [NetworkMeasurement(graph=graph) for graph in graphs]
+    return (*graphs, *networks, behaviour, llc)

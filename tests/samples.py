@@ -1,0 +1,156 @@
+"""Small runs, records and workers for tests of everything that moves records about."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+
+from compute.records import (
+    AblationGraph,
+    LanguageBehaviour,
+    LLCEstimate,
+    Measured,
+    NetworkMetrics,
+    Record,
+    to_bytes,
+)
+from compute.runs import Run
+from compute.specs import (
+    BehaviourMeasurement,
+    GraphMeasurement,
+    LLCMeasurement,
+    LLCSpec,
+    Measurement,
+    NetworkMeasurement,
+)
+from compute.worker import Failure, Outcome, Success, Task
+
+GRAPH = GraphMeasurement()
+NETWORK = NetworkMeasurement(graph=GRAPH)
+BEHAVIOUR = BehaviourMeasurement()
+LLC = LLCMeasurement()
+COMPONENTS = ("EMB", "L0H0", "L0MLP", "LOGITS")
+
+
+def a_run(name: str = "small", steps: int = 5, *, location: Path | str = "/nowhere") -> Run:
+    return Run(
+        name=name,
+        source="folder",
+        location=str(location),
+        family="language",
+        steps=tuple(range(steps)),
+        data_digest="text",
+    )
+
+
+def a_digest(run: Run, step: int) -> str:
+    return f"weights-{step}"
+
+
+def a_record(spec: Measurement, step: int = 0, *, prompts: int = 2) -> Record:
+    n = len(COMPONENTS)
+    if isinstance(spec, GraphMeasurement):
+        weight = np.triu(np.full((n, n), 0.1 + step, np.float32), 1)
+        weight[np.tril_indices(n)] = np.nan
+        return AblationGraph(
+            components=COMPONENTS,
+            order=np.arange(n, dtype=np.float32),
+            weight=weight,
+            weight_by_prompt=np.stack([weight] * prompts),
+            norm_change=weight,
+            loss_change=np.zeros(n, np.float32),
+            loss=2.0,
+        )
+    if isinstance(spec, NetworkMeasurement):
+        node, graph = np.ones((1, n), np.float32), np.ones(1, np.float32)
+        return NetworkMetrics(
+            components=COMPONENTS,
+            threshold=0.0,
+            node_names=("out_strength",),
+            node_values=node,
+            node_low=node,
+            node_high=node,
+            graph_names=("density",),
+            graph_values=graph,
+            graph_low=graph,
+            graph_high=graph,
+        )
+    if isinstance(spec, LLCMeasurement):
+        trace = np.ones((2, 3), np.float32)
+        return LLCEstimate(
+            llc=1.5,
+            standard_error=float("nan"),
+            per_chain=np.ones(2, np.float32),
+            unpaired=1.0,
+            loss_trace=trace,
+            baseline_trace=trace,
+            distance=np.ones(2, np.float32),
+            rhat=1.0,
+            ess=3.0,
+            finite_share=1.0,
+            initial_loss=2.0,
+            spec=LLCSpec(),
+        )
+    return LanguageBehaviour(
+        loss=2.0,
+        loss_error=0.1,
+        first_loss=2.0,
+        second_loss=1.0,
+        correct_logit=3.0,
+        correct_probability=0.5,
+        heads=("L0H0",),
+        previous_token=np.ones(1, np.float32),
+        prefix_matching=np.ones(1, np.float32),
+    )
+
+
+def a_measured(task: Task, *, prompts: int = 2) -> Measured:
+    return Measured(
+        spec=task.spec,
+        run=task.run.name,
+        step=task.step,
+        weights_digest=task.weights_digest,
+        data_digest=task.run.data_digest,
+        record=a_record(task.spec, task.step, prompts=prompts),
+        environment={"python": "3"},
+        seconds=0.5,
+    )
+
+
+def a_task(run: Run, step: int = 0, spec: Measurement = GRAPH) -> Task:
+    return Task(run=run, step=step, spec=spec, weights_digest=a_digest(run, step))
+
+
+def measure(task: Task) -> Outcome:
+    """Stands for the worker: a record at once."""
+    if isinstance(task.spec, NetworkMeasurement):
+        assert task.source_record is not None
+    return Success(to_bytes(a_measured(task)))
+
+
+def note_and_measure(task: Task) -> Outcome:
+    """Note each task in the run's folder, so that a test can see what was done, and by whom."""
+    with (Path(task.run.location) / "done").open("a") as log:
+        log.write(f"{os.getpid()} {task.key}\n")
+    return measure(task)
+
+
+def die_once_at_step_2(task: Task) -> Outcome:
+    mark = Path(task.run.location) / "died"
+    if task.step == 2 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return measure(task)
+
+
+def die_at_step_2(task: Task) -> Outcome:
+    if task.step == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return measure(task)
+
+
+def fail_at_step_2(task: Task) -> Outcome:
+    return Failure("its weights are not finite") if task.step == 2 else measure(task)
