@@ -1,0 +1,146 @@
+"""Runs and their checkpoints: where they are, what they are, and how to open one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from compute.errors import CheckpointUnreadable, RunError
+from compute.models.developments.icl_regression import MODEL_TYPE as REGRESSION
+from compute.models.developments.icl_regression import IclRegression
+from compute.models.developments.stdlib_lm import StdlibLm
+from compute.models.developments.training import RECIPE_FILE, Development
+from compute.models.directory import (
+    checkpoint_path,
+    find_checkpoints,
+    reference_config,
+    refuse_other_shape,
+)
+from compute.models.hub import fetched, find_revisions, revision_digest
+from compute.models.loading import LoadedModel, folder_digest, open_model
+from compute.models.text import text_digest
+from compute.runs import Run, Source
+
+__all__ = [
+    "DEVELOPMENTS",
+    "LoadedModel",
+    "describe_run",
+    "open_checkpoint",
+    "open_model",
+    "weights_digest",
+]
+
+DEVELOPMENTS: dict[str, Callable[[], Development]] = {
+    "stdlib_lm": StdlibLm,
+    "icl_regression": IclRegression,
+}
+
+
+def describe_run(
+    location: str,
+    *,
+    name: str | None = None,
+    source: Source = "folder",
+    text: Path | None = None,
+) -> Run:
+    """Return the catalogue entry of a run that lies in a folder or on a hub.
+
+    Parameters
+    ----------
+    location
+        The folder with the checkpoints, or ``owner/name`` on the hub.
+    name
+        The run's name; the last part of the location if None.
+    text
+        A text file to measure a language run on; the run's own corpus if None.
+
+    Raises
+    ------
+    RunError
+        If there is no such run, it has no checkpoints, or its text cannot be read.
+    SettingsError
+        If the name cannot be used.
+    """
+    if source == "hub":
+        return Run(
+            name=name or location.rpartition("/")[2],
+            source="hub",
+            location=location,
+            family="language",
+            steps=tuple(find_revisions(location)),
+            text=str(text.resolve()) if text else "",
+            data_digest=text_digest(None, text),
+        )
+    folder = Path(location).resolve()
+    steps = tuple(find_checkpoints(folder))
+    regression = reference_config(folder).get("model_type") == REGRESSION
+    return Run(
+        name=name or folder.name,
+        source="folder",
+        location=str(folder),
+        family="regression" if regression else "language",
+        steps=steps,
+        text=str(text.resolve()) if text else "",
+        data_digest="drawn" if regression else text_digest(folder, text),
+        **_recipe_facts(folder),
+    )
+
+
+def weights_digest(run: Run, step: int) -> str:
+    """Return the identity of a checkpoint's weights.
+
+    Raises
+    ------
+    RunError
+        If the checkpoint or its weights are not there.
+    """
+    _refuse_shipped(run)
+    if run.source == "hub":
+        return revision_digest(run.location, _revision(run, step))
+    return folder_digest(checkpoint_path(Path(run.location), step))
+
+
+@contextlib.contextmanager
+def open_checkpoint(run: Run, step: int) -> Iterator[LoadedModel]:
+    """Open one checkpoint of a run; a fetched one is deleted when the context ends.
+
+    Raises
+    ------
+    RunError
+        If the checkpoint cannot be read, or has another shape than its run.
+    """
+    _refuse_shipped(run)
+    if run.source == "hub":
+        with fetched(run.location, _revision(run, step)) as folder:
+            yield open_model(folder)
+        return
+    path = checkpoint_path(Path(run.location), step)
+    refuse_other_shape(path, reference_config(Path(run.location)))
+    yield open_model(path)
+
+
+def _revision(run: Run, step: int) -> str:
+    revisions = find_revisions(run.location)
+    if step not in revisions:
+        raise CheckpointUnreadable(f"{run.location}: the revision of step {step:,} is gone")
+    return revisions[step]
+
+
+def _refuse_shipped(run: Run) -> None:
+    if run.source == "shipped":
+        raise RunError(
+            f"{run.name}: only its records are here, not its weights; make them with "
+            f"`ontogeny train {run.name}`"
+        )
+
+
+def _recipe_facts(folder: Path) -> dict[str, Any]:
+    """Return what a development's recipe says about its run; nothing for other folders."""
+    try:
+        recipe = json.loads((folder / RECIPE_FILE).read_text())
+        return {"summary": str(recipe["summary"]), "licence": str(recipe["licence"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
