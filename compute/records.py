@@ -48,7 +48,7 @@ class AblationGraph:
         Change of the mean loss when the component is ablated, nats (language) or squared units
         (regression); positive: removing it hurts. NaN where it was not measured.
     loss
-        Mean clean loss on the prompts, in the unit of ``loss_change``.
+        Mean clean loss on the prompts, in the unit of ``loss_change``; NaN with it.
     """
 
     components: tuple[str, ...]

@@ -31,8 +31,6 @@ class Run:
         ``language``: predicts the next token; ``regression``: predicts a number in context.
     steps
         The training steps that have a checkpoint, ascending.
-    tokens_per_step
-        Tokens that one update saw, or None if nobody said.
     text
         Path of the text that prompts and losses are drawn from; "" for the run's own corpus or,
         if it has none, Python's standard library.
@@ -51,8 +49,6 @@ class Run:
     text: str = ""
     summary: str = ""
     licence: str = "not stated"
-    parameters: int | None = None
-    tokens_per_step: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a name that cannot stand in a key, and steps out of order."""

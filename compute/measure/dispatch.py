@@ -1,0 +1,100 @@
+"""From a spec to its record: draw the data that the spec names, then measure."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compute.errors import MeasurementError
+from compute.measure.ablation import ablation_graph
+from compute.measure.behaviour import language_behaviour, regression_behaviour
+from compute.measure.llc import estimate_llc
+from compute.measure.model_loss import functional_loss
+from compute.measure.network import measure_network
+from compute.measure.tasks import Texts, context_length, draw_batch, draw_windows
+from compute.models.developments.regression_transformer import (
+    RegressionTransformer,
+    draw_sequences,
+)
+from compute.models.loading import LoadedModel
+from compute.records import AblationGraph, LLCEstimate, NetworkMetrics, Record
+from compute.specs import (
+    BehaviourMeasurement,
+    GraphMeasurement,
+    LLCMeasurement,
+    Measurement,
+    NetworkMeasurement,
+    TaskSpec,
+)
+
+_PASSAGE = TaskSpec(name="passage", prompts=1)
+
+
+def measure(spec: Measurement, model: LoadedModel, texts: Texts) -> Record:
+    """Return the record of ``spec`` on one checkpoint.
+
+    Raises
+    ------
+    MeasurementError
+        If the spec does not fit the model or its text, or cannot be measured.
+    """
+    match spec:
+        case GraphMeasurement():
+            batch = draw_batch(spec.task, model, texts)
+            return ablation_graph(
+                model, batch.tokens, spec.ablation, first_scored=batch.first_scored
+            )
+        case LLCMeasurement():
+            return _llc(spec, model, texts)
+        case BehaviourMeasurement():
+            return _behaviour(spec, model, texts)
+        case NetworkMeasurement():
+            raise MeasurementError("node metrics are measured from a graph, not from a checkpoint")
+
+
+def derive(spec: NetworkMeasurement, source: Record) -> NetworkMetrics:
+    """Return the record of a measurement that is made from another record.
+
+    Raises
+    ------
+    MeasurementError
+        If ``source`` is not a graph.
+    """
+    if not isinstance(source, AblationGraph):
+        raise MeasurementError("node metrics are measured from a graph")
+    return measure_network(source, spec, np.random.default_rng(spec.seed))
+
+
+def _llc(spec: LLCMeasurement, model: LoadedModel, texts: Texts) -> LLCEstimate:
+    generator = torch.Generator().manual_seed(spec.seed)
+    data = _samples(spec.samples, spec.length, model, texts, "train", generator)
+    loss, params = functional_loss(model.module, model.family)
+    return estimate_llc(loss, params, data, spec.llc, generator)
+
+
+def _behaviour(spec: BehaviourMeasurement, model: LoadedModel, texts: Texts) -> Record:
+    generator = torch.Generator().manual_seed(spec.seed)
+    heldout = _samples(spec.samples, spec.length, model, texts, "heldout", generator)
+    if model.family == "regression":
+        return regression_behaviour(model, tokens=heldout)
+    repeated = draw_batch(spec.task, model, texts)
+    passage = draw_batch(_PASSAGE, model, texts) if spec.passage else None
+    return language_behaviour(model, heldout=heldout, repeated=repeated, passage=passage)
+
+
+def _samples(
+    samples: int,
+    length: int,
+    model: LoadedModel,
+    texts: Texts,
+    split: str,
+    generator: torch.Generator,
+) -> Tensor:
+    """Draw samples of a run's training or held-out distribution."""
+    if isinstance(model.module, RegressionTransformer):
+        return draw_sequences(model.module.config, samples, generator=generator)
+    tokens = texts.train() if split == "train" else texts.heldout()
+    limit = context_length(model)
+    length = length if limit is None else min(length, limit)
+    return draw_windows(tokens, samples=samples, length=length, generator=generator)
