@@ -75,12 +75,16 @@ class Minibatches:
         rows = [self._permutation()[: self._batch_size] for _ in range(self.chains)]
         return self._take(torch.stack(rows))
 
-    def draw_disjoint(self, limit: int) -> Data:
-        """Return at most ``limit`` minibatches without a common sample; the data if `whole`."""
+    def draw_disjoint(self, limit: int) -> list[Data]:
+        """Return at most ``limit`` minibatches without a common sample, stacked like `draw`'s.
+
+        In groups of at most ``chains``, so that none needs more memory than a draw does.
+        """
         if self.whole:
-            return self._data
+            return [self._data]
         count = min(limit, self._samples // self._batch_size)
-        return self._take(self._permutation()[: count * self._batch_size].view(count, -1))
+        index = self._permutation()[: count * self._batch_size].view(count, -1)
+        return [self._take(group) for group in index.split(self.chains)]
 
     def _permutation(self) -> Tensor:
         return torch.randperm(
@@ -118,11 +122,11 @@ class ChainLoss:
         self._moving = {k: v for k, v in self._params.items() if v.is_floating_point()}
         self._whole = batches.whole
         self.center = self._flat_center()
-        centered = batches.draw_disjoint(INITIAL_BATCHES)
-        self._require_scalar(self._rows(centered)[0])
+        groups = batches.draw_disjoint(INITIAL_BATCHES)
+        self._require_scalar(self._rows(groups[0])[0])
         self.vectorised = self._runs_under_vmap(batches)
         self._center_loss: Tensor | None = None
-        losses = self.at_center(centered)
+        losses = torch.cat([self.at_center(group) for group in groups])
         self.initial = float(losses.double().mean())
         if self._whole:
             self._center_loss = losses

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
-from transformers import PreTrainedModel
 
 from compute.errors import MeasurementError
 from compute.models.developments.regression_transformer import (
@@ -88,9 +87,9 @@ def _language_loss(module: nn.Module) -> nn.Module:
     PyTorch's fused attention has no batching rule on the CPU: under vmap it falls back to a loop,
     with a warning, and is no faster.
     """
-    if not isinstance(module, PreTrainedModel):
+    if not hasattr(module, "set_attn_implementation"):
         raise MeasurementError(f"{type(module).__name__} is no Hugging Face language model")
-    model = copy.deepcopy(module)
+    model: Any = copy.deepcopy(module)
     model.set_attn_implementation("eager")
     return _NextTokenLoss(model)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -15,10 +17,11 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 from compute.measure.llc import estimate_llc
 from compute.measure.model_loss import functional_loss
-from compute.specs import LANGUAGE_LLC, LLCSpec
+from compute.specs import LANGUAGE_LLC
 
 pytestmark = pytest.mark.bench
-REPEATS = 8
+REPEATS = 5
+DRAWS = 8
 SPEC = LANGUAGE_LLC.llc
 
 
@@ -47,85 +50,73 @@ def stdlib_lm_shape() -> GPTNeoXForCausalLM:
     return GPTNeoXForCausalLM(config).eval()
 
 
-def draws_by_vmap(model: nn.Module, tokens: Tensor) -> Callable[[int], None]:
-    """Return what makes this many draws of all chains, by the measurement itself."""
+def draws_by_vmap(model: nn.Module, tokens: Tensor, tick: Callable[[], None]) -> None:
+    """Make `DRAWS` draws of all chains by the measurement itself."""
     loss, params = functional_loss(model, "language")
-
-    def run(draws: int) -> None:
-        spec = LLCSpec(
-            step_size=SPEC.step_size,
-            nbeta=SPEC.nbeta,
-            gamma=SPEC.gamma,
-            chains=SPEC.chains,
-            batch_size=SPEC.batch_size,
-            burn_in=0,
-            draws=draws,
-        )
-        estimate_llc(loss, params, tokens, spec, torch.Generator().manual_seed(0))
-
-    return run
+    spec = dataclasses.replace(SPEC, burn_in=0, draws=DRAWS)
+    generator = torch.Generator().manual_seed(0)
+    estimate_llc(loss, params, tokens, spec, generator, on_draw=lambda done, total: tick())
 
 
-def draws_by_loop(model: nn.Module, tokens: Tensor) -> Callable[[int], None]:
-    """Return the same in plain PyTorch: chain by chain, tensor by tensor, fused attention."""
+def draws_by_loop(model: nn.Module, tokens: Tensor, tick: Callable[[], None]) -> None:
+    """Make the same in plain PyTorch: chain by chain, tensor by tensor, with fused attention."""
     center = {name: value.detach() for name, value in model.named_parameters()}
+    chains = [
+        {name: value.clone().requires_grad_(True) for name, value in center.items()}
+        for _ in range(SPEC.chains)
+    ]
 
     def loss(params: dict[str, Tensor], batch: Tensor) -> Tensor:
         logits = functional_call(model, params, (batch,), {"use_cache": False}).logits
         return F.cross_entropy(logits[:, :-1].flatten(0, 1), batch[:, 1:].flatten())
 
-    def run(draws: int) -> None:
-        for _ in range(SPEC.chains):
-            w = {name: value.clone().requires_grad_(True) for name, value in center.items()}
-            for _ in range(draws):
-                batch = tokens[torch.randperm(len(tokens))[: SPEC.batch_size]]
-                gradients = torch.autograd.grad(loss(w, batch), list(w.values()))
-                with torch.no_grad():
-                    loss(center, batch)
-                    for (name, value), gradient in zip(w.items(), gradients, strict=True):
-                        drift = SPEC.nbeta * gradient + SPEC.gamma * (value - center[name])
-                        value += torch.randn_like(value) * SPEC.step_size**0.5
-                        value -= SPEC.step_size / 2 * drift
-
-    return run
+    for _ in range(DRAWS):
+        for w in chains:
+            batch = tokens[torch.randperm(len(tokens))[: SPEC.batch_size]]
+            gradients = torch.autograd.grad(loss(w, batch), list(w.values()))
+            with torch.no_grad():
+                loss(center, batch)
+                for (name, value), gradient in zip(w.items(), gradients, strict=True):
+                    drift = SPEC.nbeta * gradient + SPEC.gamma * (value - center[name])
+                    value += torch.randn_like(value) * SPEC.step_size**0.5
+                    value -= SPEC.step_size / 2 * drift
+        tick()
 
 
-def milliseconds_a_chain_draw(run: Callable[[int], None]) -> float:
-    """Return the cost of one more draw of one chain, without what an estimate costs once."""
-    few, many = 2, 6
-    started = time.perf_counter()
-    run(few)
-    between = time.perf_counter()
-    run(many)
-    ended = time.perf_counter()
-    return 1000 * ((ended - between) - (between - started)) / (many - few) / SPEC.chains
+def milliseconds_a_chain_draw(
+    draws: Callable[[nn.Module, Tensor, Callable[[], None]], None], model: nn.Module, tokens: Tensor
+) -> float:
+    """Return the median cost of a draw after the first, in processor time, for one chain."""
+    ticks: list[float] = []
+    draws(model, tokens, lambda: ticks.append(time.process_time()))
+    steps = [after - before for before, after in itertools.pairwise(ticks)]
+    return 1000 * statistics.median(steps) / SPEC.chains
 
 
 @pytest.mark.usefixtures("one_thread")
 def test_chains_as_a_tensor_axis_against_a_loop(capsys: pytest.CaptureFixture[str]) -> None:
     model = stdlib_lm_shape()
     tokens = torch.randint(512, (256, 128), generator=torch.Generator().manual_seed(0))
-    vmapped, looped = draws_by_vmap(model, tokens), draws_by_loop(model, tokens)
-    vmapped(2)
-    looped(2)
     rows = [
-        (milliseconds_a_chain_draw(vmapped), milliseconds_a_chain_draw(looped))
+        [
+            milliseconds_a_chain_draw(draws, model, tokens)
+            for draws in (draws_by_vmap, draws_by_loop)
+        ]
         for _ in range(REPEATS)
     ]
-    ratios = [loop / vmap for vmap, loop in rows]
+    ratios = [loop / vmapped for vmapped, loop in rows]
+    names = ("all chains at once", "one after the other")
     with capsys.disabled():
         print(
-            f"\nstdlib_lm's shape, {SPEC.chains} chains, {SPEC.batch_size} x 128 tokens, "
-            "one thread; ms a chain and draw, its paired baseline included"
+            f"\nstdlib_lm's shape, {SPEC.chains} chains, {SPEC.batch_size} x 128 tokens, one "
+            "thread: processor time of a chain's draw with its paired baseline"
         )
-        for name, column in zip(
-            ("all chains at once", "one after the other"), zip(*rows, strict=True), strict=True
-        ):
+        for name, column in zip(names, zip(*rows, strict=True), strict=True):
             print(
-                f"  {name:20} {statistics.median(column):7.1f} ms   "
-                f"(spread {min(column):.1f} to {max(column):.1f})"
+                f"  {name:20} {statistics.median(column):6.1f} ms"
+                f"   (spread {min(column):.1f} to {max(column):.1f})"
             )
         print(
-            f"  ratio                {statistics.median(ratios):7.2f}      "
-            f"(spread {min(ratios):.2f} to {max(ratios):.2f})"
+            f"  ratio                {statistics.median(ratios):6.2f}"
+            f"      (spread {min(ratios):.2f} to {max(ratios):.2f})"
         )

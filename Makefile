@@ -1,0 +1,41 @@
+# run: start the dashboard    test: every test but the benchmarks    check: format, lint, types, test
+# bench: speed and memory     demo: make the shipped developments again, from nothing (hours)
+
+PYTHON := .venv/bin/python
+ONTOGENY := $(PYTHON) -m compute.cli
+CONTENT := pyproject.toml constraints.txt setup.sh
+DEMO ?= build/demo
+DEVELOPMENTS := stdlib_lm icl_regression
+
+.PHONY: run test check bench demo
+.DELETE_ON_ERROR:
+
+run: .venv/ready-to-run
+	$(PYTHON) app.py $(ARGS)
+
+test: .venv/ready-to-test
+	CHROMIUM="$$(cat .venv/chromium)" $(PYTHON) -m pytest -m "not bench" $(ARGS)
+
+check: .venv/ready-to-test
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	$(MAKE) test
+
+bench: .venv/ready-to-test
+	$(PYTHON) -m pytest -m bench -s tests/benchmarks/bench_*.py $(ARGS)
+
+demo: .venv/ready-to-run
+	set -e; for name in $(DEVELOPMENTS); do \
+	    $(ONTOGENY) train $$name --runs-folder $(DEMO)/runs --data $(DEMO)/store; \
+	    $(ONTOGENY) compute $$name --data $(DEMO)/store; \
+	    $(ONTOGENY) export $$name data/$$name --data $(DEMO)/store; \
+	done
+
+.venv/ready-to-run: $(CONTENT)
+	./setup.sh run
+	touch $@
+
+.venv/ready-to-test: $(CONTENT)
+	./setup.sh test
+	touch $@ .venv/ready-to-run

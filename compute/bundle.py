@@ -1,0 +1,191 @@
+"""Bundles: the records of one run as two files that can be shipped, checked and imported.
+
+``run.json`` says what the records are and where they came from; ``records.zip`` holds each record
+as a safetensors file, in the order of the keys, with fixed dates: the same records give the same
+bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import io
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from compute.errors import BadRecord, OntogenyError, RunNotFound
+from compute.records import from_bytes
+from compute.runs import Run
+from compute.store import Store
+
+FORMAT = "ontogeny-bundle/1"
+RUN_FILE, RECORDS_FILE = "run.json", "records.zip"
+
+# No record of ours comes near; a foreign archive must not fill the memory.
+LARGEST_RECORD = 1 << 28
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_WRONG_JSON = (OSError, ValueError, KeyError, TypeError)
+_WRONG_ZIP = (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, NotImplementedError)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What an import did.
+
+    Attributes
+    ----------
+    records
+        Records in the bundle; 0 if this bundle had been imported before.
+    """
+
+    run: Run
+    records: int
+
+
+def export_run(
+    store: Store,
+    run: Run,
+    folder: Path,
+    *,
+    recipe: Mapping[str, Any] | None = None,
+    weights_digests: Mapping[int, str] | None = None,
+) -> Counter[str]:
+    """Write the records of a run into ``folder`` and return their number by kind.
+
+    Parameters
+    ----------
+    recipe
+        How the run was trained, to go with it.
+    weights_digests
+        The digest of each checkpoint's weights: records of other weights (an earlier training
+        under the same name) stay behind. None takes every record.
+
+    Raises
+    ------
+    RunNotFound
+        If the run has no record to export.
+    """
+    records: dict[str, bytes] = {}
+    environments: set[str] = set()
+    for key in sorted(store.keys(run.name)):
+        data = store.get_bytes(key)
+        measured = from_bytes(data) if data is not None else None
+        if data is None or measured is None or measured.data_digest != run.data_digest:
+            continue
+        if weights_digests is None or weights_digests.get(measured.step) == measured.weights_digest:
+            records[key] = data
+            environments.add(json.dumps(measured.environment, sort_keys=True))
+    if not records:
+        raise RunNotFound(f"run {run.name!r} has no records yet; make some: ontogeny compute")
+    kinds = Counter(key.split("/")[0] for key in records)
+    packed = _pack(records)
+    shipped = dataclasses.replace(run, source="shipped", location=run.name, text="")
+    about = {
+        "format": FORMAT,
+        "run": json.loads(shipped.to_bytes()),
+        "records": dict(sorted(kinds.items())),
+        "sha256": hashlib.sha256(packed).hexdigest(),
+        "environments": [json.loads(text) for text in sorted(environments)],
+        "created": dt.datetime.now(dt.UTC).date().isoformat(),
+        "recipe": recipe,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECORDS_FILE).write_bytes(packed)
+    (folder / RUN_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    return kinds
+
+
+def import_bundle(store: Store, folder: Path) -> Imported:
+    """Put a bundle's run and records into the store; a bundle that is there already costs nothing.
+
+    A run of that name whose own checkpoints are here keeps its entry in the catalogue.
+
+    Raises
+    ------
+    BadRecord
+        If the bundle is damaged, or holds something else than its ``run.json`` says.
+    RunNotFound
+        If there is no bundle in ``folder``.
+    """
+    run, digest = _read_about(folder)
+    mark = f"imported/{run.name}/{digest}"
+    if store.document(mark) is not None:
+        return Imported(run=run, records=0)
+    records = _read_records(folder, run, digest)
+    if not _has_checkpoints(store, run.name):
+        store.put_run(run)
+    store.put_many(records, run.name)
+    store.put_document(mark, {"records": len(records)})
+    return Imported(run=run, records=len(records))
+
+
+def bundles(folder: Path) -> list[Path]:
+    """Return the folders of the bundles below ``folder``, by name."""
+    return sorted(path.parent for path in folder.glob(f"*/{RUN_FILE}"))
+
+
+def _pack(records: Mapping[str, bytes]) -> bytes:
+    """Return a zip archive of the records whose bytes depend on the records only."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for key in sorted(records):
+            entry = zipfile.ZipInfo(key, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3
+            archive.writestr(entry, records[key], compresslevel=9)
+    return buffer.getvalue()
+
+
+def _read_about(folder: Path) -> tuple[Run, str]:
+    """Return the run of a bundle and the digest that its records must have."""
+    path = folder / RUN_FILE
+    if not path.is_file():
+        raise RunNotFound(f"no bundle in {folder}: there is no {RUN_FILE}")
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        if about["format"] != FORMAT:
+            raise BadRecord(f"{path} is of format {about['format']!r}; this version reads {FORMAT}")
+        return Run.from_bytes(json.dumps(about["run"]).encode()), str(about["sha256"])
+    except _WRONG_JSON as error:
+        raise BadRecord(f"{path} does not describe a bundle: {error}") from error
+
+
+def _read_records(folder: Path, run: Run, digest: str) -> dict[str, bytes]:
+    """Return the records of a bundle by key, every one checked."""
+    path = folder / RECORDS_FILE
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        raise BadRecord(f"cannot read {path}: {error}") from error
+    if hashlib.sha256(packed).hexdigest() != digest:
+        raise BadRecord(
+            f"{path} is damaged: its digest is not the one in {RUN_FILE}; fetch the bundle again"
+        )
+    try:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            entries = archive.infolist()
+            if any(entry.file_size > LARGEST_RECORD for entry in entries):
+                raise BadRecord(f"{path} holds a record of more than {LARGEST_RECORD} bytes")
+            records = {entry.filename: archive.read(entry) for entry in entries}
+    except _WRONG_ZIP as error:
+        raise BadRecord(f"{path} is not an archive of records: {error}") from error
+    for key, data in records.items():
+        measured = from_bytes(data)
+        if measured.key != key or measured.run != run.name:
+            raise BadRecord(f"{path}: the record {key} is not what its name says")
+    return records
+
+
+def _has_checkpoints(store: Store, name: str) -> bool:
+    """Say whether the store knows checkpoints of that run that can be opened."""
+    try:
+        run = store.run(name)
+    except OntogenyError:
+        return False
+    return run.source == "hub" or (run.source == "folder" and Path(run.location).is_dir())

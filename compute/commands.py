@@ -1,0 +1,329 @@
+"""What each command of ``ontogeny`` does.
+
+Each imports what it needs when it runs, so that ``--help`` and ``serve`` start at once and the web
+process never loads torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compute import settings
+from compute.errors import OntogenyError, RunError, SettingsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from compute.engine import Engine
+    from compute.jobs import Job, Jobs
+    from compute.runs import Run
+    from compute.specs import Measurement
+    from compute.store import Store
+
+INTERRUPTED = 130
+WATCH_SECONDS = 0.5
+SHIPPED = Path(__file__).resolve().parent.parent / "data"
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve the pages, and measure in a process of its own."""
+    from compute import serving
+
+    chosen = settings.resolve(options)
+    application = open_application(chosen)
+    server = serving.listen(application.server, chosen)
+    serving.exit_on_sigterm()
+    beside: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+    if not options.no_compute:
+        beside = serving.ServiceProcess(serving.service_command(chosen))
+    with beside:
+        print(f"Ontogeny at {serving.url(chosen)}  (store: {chosen.data.resolve()})", flush=True)
+        server.run()
+    return 0
+
+
+def open_application(chosen: settings.Settings) -> Any:
+    """Return the Dash application on a store that holds the shipped developments."""
+    from compute.bundle import bundles, import_bundle
+    from compute.store import Store
+    from dashboard.factory import create_app
+
+    store = Store(chosen.data)
+    for folder in bundles(SHIPPED):
+        try:
+            import_bundle(store, folder)
+        except OntogenyError as error:
+            print(f"ontogeny: {folder.name} is left out: {error}", file=sys.stderr)
+    return create_app(store, token=chosen.token, path_prefix=chosen.path_prefix)
+
+
+def add_run(options: argparse.Namespace) -> int:
+    """Enter a run into the catalogue."""
+    from compute.models import describe_run
+
+    run = describe_run(
+        options.location,
+        name=options.name,
+        source="hub" if options.hub else "folder",
+        text=options.text,
+    )
+    _enter(_open_store(options), run)
+    return 0
+
+
+def compute(options: argparse.Namespace) -> int:
+    """Measure what a run misses, here, or have the running service do it and watch."""
+    from compute.jobs import Jobs
+
+    chosen = settings.resolve(options)
+    store = _open_store(options)
+    run = store.run(options.run)
+    specs, steps = _chosen_specs(run, options.kinds), _chosen_steps(options.steps)
+    if options.retry_failed:
+        store.clear_failures(run.name)
+    queue = Jobs(store)
+    job = queue.submit(run.name, specs, steps)
+    console = _console()
+    try:
+        while job.open:
+            if queue.service() is None:
+                job = _compute_here(store, chosen, job, console)
+            else:
+                job = _watch(queue, job, console)
+    except KeyboardInterrupt:
+        queue.cancel(job.id)
+        console.print("stopped; what is finished is kept, and the same command goes on")
+        return INTERRUPTED
+    return _report(store, job, console)
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a development, from where it was left, and enter it into the catalogue."""
+    from compute.models import DEVELOPMENTS, describe_run
+    from compute.models.developments import training
+    from compute.terminal import Bar, Steps
+
+    if options.name not in DEVELOPMENTS:
+        raise SettingsError(f"no development {options.name!r}; there are {', '.join(DEVELOPMENTS)}")
+    store = _open_store(options)
+    folder = options.runs_folder / options.name
+    try:
+        with Bar(f"training {options.name}", _console()).shown() as bar:
+            training.train(
+                DEVELOPMENTS[options.name](), folder, until=options.until, on_step=Steps(bar)
+            )
+    except FloatingPointError as error:
+        raise RunError(f"{options.name}: {error}") from error
+    run = describe_run(str(folder))
+    _enter(store, run)
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a run's records into a folder."""
+    from compute.bundle import export_run
+
+    store = _open_store(options)
+    run = store.run(options.run)
+    kinds = export_run(
+        store, run, options.folder, recipe=_recipe(run), weights_digests=_digests(run)
+    )
+    size = sum(path.stat().st_size for path in options.folder.iterdir()) / 1e6
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    print(f"{run.name}: {counts} records in {options.folder} ({size:.1f} MB)")
+    return 0
+
+
+def import_(options: argparse.Namespace) -> int:
+    """Read exported records."""
+    from compute.bundle import import_bundle
+
+    done = import_bundle(_open_store(options), options.folder)
+    what = f"{done.records} records" if done.records else "nothing new: it was imported before"
+    print(f"{done.run.name}: {what}")
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Read every record; list what is damaged, failed and missing."""
+    from compute.check import check_run
+
+    store = _open_store(options)
+    runs = [store.run(options.run)] if options.run else store.runs()
+    damaged = 0
+    for run in runs:
+        report = check_run(store, run, repair=options.repair)
+        damaged += len(report.damaged)
+        for line in report.lines():
+            print(line)
+    return 1 if damaged and not options.repair else 0
+
+
+def service(options: argparse.Namespace) -> int:
+    """Measure for the queue of a store until stopped."""
+    from compute import serving
+    from compute.service import Service
+
+    chosen = settings.resolve(options)
+    serving.exit_on_sigterm()
+    if options.with_parent:
+        serving.stop_with_parent()
+    with Service(_open_store(options), _engine(chosen)) as worker:
+        worker.run_forever(lambda line: print(line, flush=True))
+    return 0
+
+
+def jobs(options: argparse.Namespace) -> int:
+    """List the jobs, or cancel or retry one."""
+    from compute.jobs import Jobs
+    from compute.terminal import list_jobs
+
+    queue = Jobs(_open_store(options))
+    if options.action != "list":
+        if options.job is None:
+            raise SettingsError(f"which job? ontogeny jobs {options.action} JOB")
+        (queue.cancel if options.action == "cancel" else queue.retry)(options.job)
+    list_jobs(_console(), queue.list())
+    return 0
+
+
+def version(options: argparse.Namespace) -> int:
+    """Print the version."""
+    import importlib.metadata
+
+    print(f"ontogeny {importlib.metadata.version('ontogeny')}")
+    return 0
+
+
+def _open_store(options: argparse.Namespace) -> Store:
+    from compute.store import Store
+
+    return Store(settings.resolve(options).data)
+
+
+def _engine(chosen: settings.Settings) -> Engine:
+    from compute.engine import DaskEngine
+
+    return DaskEngine(chosen.workers, scheduler=chosen.scheduler)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+def _compute_here(store: Store, chosen: settings.Settings, job: Job, console: Console) -> Job:
+    """Work on a job in this process."""
+    from compute import serving
+    from compute.jobs import Jobs
+    from compute.service import Service
+    from compute.terminal import Bar
+
+    serving.exit_on_sigterm()
+    with Service(store, _engine(chosen)) as service, Bar(job.run, console).shown() as bar:
+        return service.run_next(job.id, bar.measured) or Jobs(store).get(job.id)
+
+
+def _watch(queue: Jobs, job: Job, console: Console) -> Job:
+    """Watch a job that the running service works on, until it is closed or the service gone."""
+    from compute.terminal import Bar
+
+    console.print("a compute service is at work on this store, and has taken the job")
+    with Bar(job.run, console).shown() as bar:
+        while job.open and queue.service() is not None:
+            time.sleep(WATCH_SECONDS)
+            job = queue.get(job.id)
+            bar.job(job)
+    return job
+
+
+def _report(store: Store, job: Job, console: Console) -> int:
+    """Say how a job ended, list what failed, and return the exit code."""
+    from compute.plan import known_failures
+    from compute.terminal import list_failures
+
+    line = f"{job.run}: {job.state}, {job.done} of {job.total} measurements in the store"
+    console.print(line, markup=False, highlight=False)
+    if job.state == "failed" and not job.failed:
+        raise RunError(job.reason)
+    if job.failed:
+        kinds = {spec["kind"] for spec in job.specs}
+        failures = [failed for failed in known_failures(store, job.run) if failed.kind in kinds]
+        list_failures(console, [f for f in failures if job.steps is None or f.step in job.steps])
+        console.print("try again: ontogeny compute --retry-failed", job.run, highlight=False)
+    return 1 if job.failed else 0
+
+
+def _chosen_specs(run: Run, kinds: str | None) -> list[Measurement]:
+    """Return the standard measurements of a run, of the kinds that were asked for."""
+    from compute.specs import standard_measurements
+
+    standard = standard_measurements(run)
+    if kinds is None:
+        return list(standard)
+    wanted = [kind.strip() for kind in kinds.split(",")]
+    known = sorted({spec.kind for spec in standard})
+    if unknown := [kind for kind in wanted if kind not in known]:
+        raise SettingsError(f"--kinds: no kind {unknown[0]!r}; there are {', '.join(known)}")
+    return [spec for spec in standard if spec.kind in wanted]
+
+
+def _chosen_steps(steps: str | None) -> list[int] | None:
+    if steps is None:
+        return None
+    try:
+        return [int(step) for step in steps.split(",")]
+    except ValueError as error:
+        raise SettingsError(f"--steps {steps!r}: give numbers, such as 0,100,200") from error
+
+
+def _digests(run: Run) -> dict[int, str] | None:
+    """Return the digest of every checkpoint that can be read; None where no weights are here."""
+    if run.source == "shipped":
+        return None
+    from compute.models import weights_digest
+
+    digests = {}
+    for step in run.steps:
+        with contextlib.suppress(RunError):
+            digests[step] = weights_digest(run, step)
+    return digests
+
+
+def _recipe(run: Run) -> dict[str, Any] | None:
+    """Return how a run of this project was trained; None for other runs."""
+    with contextlib.suppress(OSError, ValueError):
+        recipe: dict[str, Any] = json.loads((Path(run.location) / "recipe.json").read_text())
+        return recipe
+    return None
+
+
+def _enter(store: Store, run: Run) -> None:
+    """Put a run into the catalogue, and say so.
+
+    Raises
+    ------
+    SettingsError
+        If another run has that name: the records of two runs would mix.
+    """
+    for known in store.runs():
+        elsewhere = known.source == "hub" or Path(known.location).is_dir()
+        same = (known.source, known.location) == (run.source, run.location)
+        if known.name == run.name and known.source != "shipped" and elsewhere and not same:
+            raise SettingsError(
+                f"there is a run {run.name!r} already, at {known.location}; "
+                "give this one another name: --name"
+            )
+    store.put_run(run)
+    first, last = run.steps[0], run.steps[-1]
+    print(
+        f"{run.name}: {len(run.steps)} checkpoints, steps {first:,} to {last:,}; "
+        f"next: ontogeny compute {run.name}"
+    )

@@ -1,0 +1,218 @@
+"""Every setting, once: command line, ``--help``, environment, file and README come from one table.
+
+The command line wins over the environment, the environment over the file ``ontogeny.toml`` in the
+current folder, the file over the default.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import ipaddress
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from compute.errors import SettingsError
+
+FILE = Path("ontogeny.toml")
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One row of the table.
+
+    Attributes
+    ----------
+    default
+        As it is written on the command line; None where leaving it out means something.
+    parse
+        Makes a value of the text, or raises ValueError.
+    """
+
+    name: str
+    default: str | None
+    parse: Callable[[str], Any]
+    metavar: str
+    help: str
+
+    @property
+    def option(self) -> str:
+        """The option on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return "ONTOGENY_" + self.name.upper()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of this process, resolved."""
+
+    data: Path
+    host: str
+    port: int
+    token: str | None
+    path_prefix: str
+    workers: int
+    scheduler: str | None
+
+    def __post_init__(self) -> None:
+        """Refuse to show the pages to a network without a token."""
+        if not self.token and not is_loopback(self.host):
+            raise SettingsError(
+                f"host {self.host!r} can be reached from other machines, so it needs a token: "
+                'make one with python -c "import secrets; print(secrets.token_urlsafe(24))" '
+                "and give it with --token or ONTOGENY_TOKEN"
+            )
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("it is not a whole number") from None
+
+
+def _port(text: str) -> int:
+    port = _whole(text)
+    if not 0 < port < 65_536:
+        raise ValueError("a port is a number from 1 to 65535")
+    return port
+
+
+def _count(text: str) -> int:
+    count = _whole(text)
+    if count < 1:
+        raise ValueError("at least 1 worker is needed")
+    return count
+
+
+def _prefix(text: str) -> str:
+    inner = text.strip("/")
+    return f"/{inner}/" if inner else "/"
+
+
+def _address(text: str) -> str:
+    if not text.startswith(("tcp://", "tls://")):
+        raise ValueError("a scheduler's address starts with tcp:// or tls://")
+    return text
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("data", "store", Path, "FOLDER", "the store: records and jobs; on a local disk"),
+    Setting(
+        "host", "127.0.0.1", str, "ADDRESS", "where pages are served; another host needs a token"
+    ),
+    Setting("port", "8050", _port, "N", "the port of the pages"),
+    Setting("token", None, str, "TEXT", "what visitors must give before they see anything"),
+    Setting("path_prefix", "/", _prefix, "PATH", "the path behind a reverse proxy, such as /lab/"),
+    Setting("workers", None, _count, "N", "measuring processes, one thread each; default: CPUs"),
+    Setting("scheduler", None, _address, "URL", "a running Dask scheduler instead of own workers"),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Give ``parser`` the options of the named settings, all of them if none is named."""
+    for name in names or tuple(_BY_NAME):
+        setting = _BY_NAME[name]
+        default = f" (default: {setting.default})" if setting.default is not None else ""
+        parser.add_argument(
+            setting.option,
+            dest=f"setting_{name}",
+            metavar=setting.metavar,
+            help=f"{setting.help}{default} [{setting.variable}]",
+        )
+
+
+def resolve(
+    options: argparse.Namespace | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    file: Path = FILE,
+) -> Settings:
+    """Return the settings: command line over environment over file over default.
+
+    Parameters
+    ----------
+    options
+        Parsed by a parser that `add_options` completed; None for no command line.
+    environment
+        This process's if None.
+
+    Raises
+    ------
+    SettingsError
+        If a value is wrong or unsafe, or the file has an unknown name.
+    """
+    given = vars(options) if options is not None else {}
+    environ = os.environ if environment is None else environment
+    written = _read(file)
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        candidates = (
+            (given.get(f"setting_{setting.name}"), setting.option),
+            (environ.get(setting.variable) or None, setting.variable),
+            (written.get(setting.name), f"{file}: {setting.name}"),
+            (setting.default, "default"),
+        )
+        text, origin = next((pair for pair in candidates if pair[0] is not None), (None, ""))
+        values[setting.name] = None if text is None else _parsed(setting, text, origin)
+    if values["workers"] is None:
+        values["workers"] = _cpus()
+    return Settings(**values)
+
+
+def settings_table() -> str:
+    """Return the table of settings for the README, in Markdown."""
+    rows = ["| option | environment, `ontogeny.toml` | default | |", "|---|---|---|---|"]
+    for s in SETTINGS:
+        default = "" if s.default is None else f"`{s.default}`"
+        rows.append(
+            f"| `{s.option} {s.metavar}` | `{s.variable}`, `{s.name}` | {default} | {s.help} |"
+        )
+    return "\n".join(rows)
+
+
+def _parsed(setting: Setting, text: str, origin: str) -> Any:
+    try:
+        return setting.parse(text)
+    except ValueError as error:
+        raise SettingsError(f"{origin}: {text!r} will not do: {error}") from error
+
+
+def _read(file: Path) -> dict[str, str]:
+    """Return the texts of a settings file; an absent one is empty."""
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot read {file}: {error}") from error
+    if unknown := sorted(set(values) - set(_BY_NAME)):
+        raise SettingsError(
+            f"{file}: unknown setting {unknown[0]!r}; there are {', '.join(_BY_NAME)}"
+        )
+    return {name: str(value) for name, value in values.items()}
+
+
+def _cpus() -> int:
+    """Return the CPUs that this process may use; a container often gives fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from compute.errors import SettingsError
+from compute.settings import (
+    SETTINGS,
+    add_options,
+    is_loopback,
+    resolve,
+    settings_table,
+)
+
+
+def chosen(*arguments, environment=None, file=Path("/nowhere/ontogeny.toml")):
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    return resolve(parser.parse_args(arguments), environment=environment or {}, file=file)
+
+
+def test_defaults():
+    settings = chosen()
+    assert (settings.host, settings.port, settings.token) == ("127.0.0.1", 8050, None)
+    assert (settings.data, settings.path_prefix) == (Path("store"), "/")
+    assert settings.workers >= 1
+
+
+def test_command_line_wins_over_environment_over_file_over_default(tmp_path):
+    file = tmp_path / "ontogeny.toml"
+    file.write_text('port = 1\nworkers = 1\npath_prefix = "a"\n')
+    environment = {"ONTOGENY_PORT": "2", "ONTOGENY_WORKERS": "2"}
+    settings = chosen("--port", "3", environment=environment, file=file)
+    assert (settings.port, settings.workers, settings.path_prefix) == (3, 2, "/a/")
+
+
+def test_an_empty_environment_variable_is_none():
+    assert chosen(environment={"ONTOGENY_PORT": ""}).port == 8050
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--port", "x"), "--port: 'x' will not do: it is not a whole number"),
+        (("--port", "0"), "1 to 65535"),
+        (("--port", "70000"), "1 to 65535"),
+        (("--workers", "0"), "at least 1 worker"),
+        (("--scheduler", "host:1"), "tcp://"),
+    ],
+)
+def test_values_that_will_not_do_are_refused_with_their_origin(arguments, reason):
+    with pytest.raises(SettingsError, match=reason):
+        chosen(*arguments)
+
+
+def test_a_wrong_variable_is_named():
+    with pytest.raises(SettingsError, match="ONTOGENY_PORT: 'x'"):
+        chosen(environment={"ONTOGENY_PORT": "x"})
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("colour = 1", "unknown setting 'colour'"), ("port =", "cannot read")]
+)
+def test_a_wrong_file_is_refused(tmp_path, text, reason):
+    file = tmp_path / "ontogeny.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=reason):
+        chosen(file=file)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_this_machine_needs_no_token(host):
+    assert is_loopback(host)
+    assert chosen("--host", host).token is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example", "localhost.evil"])
+def test_any_other_host_demands_a_token_and_says_how_to_make_one(host):
+    with pytest.raises(SettingsError, match="token_urlsafe"):
+        chosen("--host", host)
+    with pytest.raises(SettingsError):
+        chosen("--host", host, "--token", "")
+    assert chosen("--host", host, "--token", "secret").host == host
+    assert chosen("--host", host, environment={"ONTOGENY_TOKEN": "s"}).token == "s"
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix"), [("/", "/"), ("", "/"), ("lab", "/lab/"), ("/a/b/", "/a/b/")]
+)
+def test_a_path_prefix_starts_and_ends_with_a_slash(text, prefix):
+    assert chosen("--path-prefix", text).path_prefix == prefix
+
+
+def test_the_table_for_the_readme_has_every_setting():
+    table = settings_table()
+    assert all(s.option in table and s.variable in table and s.help in table for s in SETTINGS)
