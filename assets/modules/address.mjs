@@ -1,0 +1,106 @@
+/** The view in the URL. Steps are numbers of steps, not indices; unknown keys are ignored. */
+
+import { curvesOf } from "./payload.mjs";
+import { nearestIndex } from "./axis.mjs";
+import { step as formatStep } from "./format.mjs";
+
+const AXES = ["log", "linear", "index"];
+const PAUSE = 250;
+
+/** Return the state that a URL's query asks for, with defaults, and notes on what could not be. */
+export function readAddress(query, payload, defaults) {
+  const asked = new URLSearchParams(query);
+  const notes = [];
+  const tasks = Object.keys(payload.graphs);
+  const task = oneOf(asked.get("task"), tasks, tasks[0] ?? "");
+  const graph = payload.graphs[task];
+  const metrics = graph?.metrics.map((m) => m.id) ?? [];
+  const names = graph?.components.map((c) => c.name) ?? [];
+  const state = {
+    index: readStep(asked.get("step"), payload, notes),
+    task,
+    metric: oneOf(asked.get("metric"), metrics, metrics[0] ?? ""),
+    component: oneOf(asked.get("component"), names, null),
+    threshold: readThreshold(asked.get("threshold"), graph, notes),
+    axis: oneOf(asked.get("axis"), AXES, "log"),
+    lanes: readLanes(asked.get("lanes"), payload, task, defaults.lanes),
+    since: asked.has("since") ? nearestIndex(payload.steps, Number(asked.get("since")) || 0) : 0,
+    zoom: readZoom(asked.get("zoom"), payload.steps),
+  };
+  return { state, notes };
+}
+
+/** Return the query that `readAddress` reads back as this state. */
+export function writeAddress(state, payload) {
+  const query = new URLSearchParams();
+  query.set("run", payload.run.name);
+  if (payload.steps.length) query.set("step", payload.steps[state.index]);
+  query.set("task", state.task);
+  query.set("metric", state.metric);
+  if (state.component) query.set("component", state.component);
+  if (state.threshold !== payload.graphs[state.task]?.threshold) query.set("threshold", state.threshold);
+  query.set("axis", state.axis);
+  query.set("lanes", state.lanes.join(","));
+  if (state.since) query.set("since", payload.steps[state.since]);
+  if (state.zoom) query.set("zoom", state.zoom.map((t) => Math.round(t)).join("-"));
+  for (const [name, value] of [...query]) if (value === "" || value === "null") query.delete(name);
+  return `?${query.toString().replaceAll("%2C", ",").replaceAll("%7E", "~").replaceAll("%40", "@")}`;
+}
+
+/** Keep the URL in step with the state, once the reader pauses. Browsers refuse faster writes. */
+export function keepAddress(store, payload, signal) {
+  let timer = 0;
+  const write = () => {
+    timer = 0;
+    history.replaceState(history.state, "", location.pathname + writeAddress(store.get(), payload()));
+  };
+  store.subscribe(() => {
+    clearTimeout(timer);
+    timer = setTimeout(write, PAUSE);
+  });
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  return write;
+}
+
+function readStep(text, payload, notes) {
+  const steps = payload.steps;
+  if (text === null || !steps.length) return steps.length - 1;
+  const asked = Number(text);
+  if (!Number.isFinite(asked)) {
+    notes.push(`“${text}” is not a step: this is the last checkpoint.`);
+    return steps.length - 1;
+  }
+  const index = nearestIndex(steps, asked);
+  if (steps[index] !== asked) {
+    notes.push(`No checkpoint at step ${formatStep(asked)}: this is the nearest, ${formatStep(steps[index])}.`);
+  }
+  return index;
+}
+
+function readThreshold(text, graph, notes) {
+  const fallback = graph?.threshold ?? 0;
+  if (text === null) return fallback;
+  const asked = Number(text);
+  if (!Number.isFinite(asked)) return fallback;
+  const most = graph?.heaviest ?? 0;
+  if (asked < 0 || asked > most) notes.push("The threshold of the link lies outside of the weights of this run.");
+  return Math.min(Math.max(asked, 0), most);
+}
+
+function readLanes(text, payload, task, fallback) {
+  const known = new Set(curvesOf(payload, task).map((c) => c.id));
+  const asked = (text ?? "").split(",").filter((id) => known.has(id));
+  return asked.length ? [...new Set(asked)].slice(0, 8) : fallback;
+}
+
+function readZoom(text, steps) {
+  const match = /^(\d+)-(\d+)$/.exec(text ?? "");
+  if (!match || steps.length < 2) return null;
+  const low = Math.max(Number(match[1]), steps[0]);
+  const high = Math.min(Number(match[2]), steps.at(-1));
+  return high > low ? [low, high] : null;
+}
+
+function oneOf(value, options, fallback) {
+  return options.includes(value) ? value : fallback;
+}

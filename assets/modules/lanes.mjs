@@ -1,0 +1,154 @@
+/**
+ * What moves over the lanes: the cursor, a dot on each curve, the values beside them, the pointer's
+ * line, and the zoom box. Plotly draws the curves once for a view; scrubbing never touches it.
+ */
+
+import { byId, element, select, setAttribute, setClass, setText } from "./elements.mjs";
+import { componentCurve, curvesOf, findCurve } from "./payload.mjs";
+import { decimals, largest, number, spread, step as formatStep } from "./format.mjs";
+import { absence, failureAt, fillAbsence } from "./coverage.mjs";
+
+const GROUPS = { llc: "degeneracy", loss: "loss", graph: "graph", behaviour: "behaviour" };
+const KINDS = { llc: "llc", loss: "behaviour", behaviour: "behaviour", graph: "network", selected: "network" };
+
+/** Build the overlay and return its `update(model, changed)` and `adopt(meta)`. */
+export function createLanes(model, signal) {
+  const parts = {
+    overlay: byId("lanes-overlay"),
+    cursor: element("div", { class: "cursor" }),
+    ghost: element("div", { class: "ghost", hidden: true }, element("span")),
+    box: element("div", { class: "zoom-box", hidden: true }),
+    plane: element("div", { class: "lanes-plane" }),
+    readouts: element("div", { class: "readouts" }),
+  };
+  parts.plane.append(parts.ghost, parts.cursor, parts.box);
+  parts.overlay.replaceChildren(parts.readouts, parts.plane);
+  let meta = null;
+  let lanes = [];
+
+  function adopt(newMeta) {
+    meta = newMeta;
+    lanes = meta.lanes.map((place) => buildLane(model, place)).filter((lane) => lane.curve);
+    const empty = lanes.find((lane) => lane.empty);
+    if (empty) empty.first = true;
+    const focused = [...parts.readouts.children].findIndex((readout) => readout.contains(document.activeElement));
+    parts.readouts.replaceChildren(...lanes.map((lane) => lane.readout));
+    if (focused >= 0) parts.readouts.children[focused]?.querySelector("select")?.focus();
+    parts.plane.replaceChildren(...lanes.flatMap((l) => [l.hatch, l.dot, l.ownDot]), parts.ghost, parts.cursor, parts.box);
+    update(model, new Set());
+  }
+
+  function update() {
+    if (!meta) return;
+    const fraction = model.axis.fraction(model.state.index);
+    const x = fraction * model.plot.width;
+    const inside = fraction >= -0.001 && fraction <= 1.001;
+    parts.cursor.style.transform = `translateX(${x.toFixed(1)}px)`;
+    setClass(parts.plane, "outside", !inside);
+    for (const lane of lanes) paintLane(lane, model, x);
+  }
+  return { update, adopt, parts };
+}
+
+function buildLane(model, place) {
+  const { payload, state } = model;
+  const own = place.id === "component";
+  const curve = own ? componentCurve(payload, state) : findCurve(payload, state.task, place.id);
+  const beside = own || !state.component ? undefined : findCurve(payload, state.task, `${place.id}@${state.component}`);
+  const lane = {
+    place, curve, beside,
+    places: curve ? decimals(largest(curve.values)) : 2,
+    hatch: element("div", { class: "lane-hatch", hidden: true }),
+    dot: element("i", { class: `lane-dot ${curve?.group}` }),
+    ownDot: element("i", { class: "lane-dot selected" }),
+    value: element("span", { class: `value ${curve?.group}` }),
+    error: element("span", { class: "error" }),
+    besideValue: element("span", { class: "beside" }),
+    settings: element("div", { class: "readout-settings" }),
+  };
+  lane.hatch.style.top = `${place.top}px`;
+  lane.hatch.style.height = `${place.height}px`;
+  if (curve) {
+    lane.first = false;
+    lane.empty = !curve.values.some(Number.isFinite);
+    lane.hatch.hidden = !lane.empty;
+    lane.readout = buildReadout(lane, model, own);
+    lane.readout.style.setProperty("--top", `${place.top}px`);
+  }
+  return lane;
+}
+
+function buildReadout(lane, model, own) {
+  const name = own
+    ? element("span", { class: "lane-name selected", text: lane.curve.name })
+    : laneMenu(lane, model);
+  return element(
+    "div", { class: "readout", "data-lane": lane.curve.id },
+    element("div", { class: "readout-head" }, name, element("span", { class: "lane-unit", text: lane.curve.unit })),
+    element("div", { class: "readout-value" }, lane.value, lane.error, lane.besideValue),
+    lane.settings,
+  );
+}
+
+function laneMenu(lane, model) {
+  const options = laneOptions(model, (c) => c.id === lane.curve.id || !model.state.lanes.includes(c.id));
+  if (model.state.lanes.length > 1) options.push({ label: "this lane", options: [["-", "remove"]] });
+  const change = (event) => {
+    const chosen = event.target.value;
+    const lanes = model.state.lanes.flatMap((id) => (id === lane.curve.id ? (chosen === "-" ? [] : [chosen]) : [id]));
+    model.set({ lanes });
+  };
+  const menu = select({ class: "menu lane-name", "aria-label": `Lane: ${lane.curve.name}`, onchange: change }, options, lane.curve.id);
+  return menu;
+}
+
+/** Return the curves of a task as groups of options. */
+export function laneOptions(model, wanted) {
+  const curves = curvesOf(model.payload, model.state.task).filter((c) => !c.component && wanted(c));
+  return Object.entries(GROUPS)
+    .map(([group, label]) => ({ label, options: curves.filter((c) => c.group === group).map((c) => [c.id, optionName(c)]) }))
+    .filter((group) => group.options.length);
+}
+
+function optionName(curve) {
+  return curve.id.includes("~") ? `${curve.name} (${curve.settings})` : curve.name;
+}
+
+function paintLane(lane, model, x) {
+  const { index } = model.state;
+  const value = lane.curve.values[index];
+  const known = Number.isFinite(value);
+  const kind = KINDS[lane.curve.group];
+  const failure = known ? "" : failureAt(model, kind);
+  setText(lane.value, known ? number(value, lane.places) : failure ? "failed" : "not computed");
+  setClass(lane.value, "absent", !known);
+  setClass(lane.readout, "failed", failure !== "");
+  setText(lane.settings, failure || lane.curve.settings);
+  setAttribute(lane.settings, "title", failure || lane.curve.settings);
+  setAttribute(lane.value, "title", known ? "" : absence(model, kind));
+  const error = known ? spread(lane.curve.low[index], lane.curve.high[index], lane.places) : "";
+  setText(lane.error, error ? `± ${error}` : "");
+  if (lane.empty) fillAbsence(lane.hatch, model, kind, lane.first);
+  place(lane.dot, x, value, lane);
+  const beside = lane.beside?.values[index];
+  place(lane.ownDot, x, beside ?? NaN, lane);
+  setText(lane.besideValue, Number.isFinite(beside) ? `${lane.beside.name} ${number(beside, lane.places)}` : "");
+}
+
+function place(dot, x, value, lane) {
+  dot.style.display = Number.isFinite(value) ? "" : "none";
+  if (!Number.isFinite(value)) return;
+  const [low, high] = lane.place.range;
+  const y = lane.place.top + lane.place.height * (1 - (value - low) / (high - low));
+  dot.style.transform = `translate(${x.toFixed(1)}px,${y.toFixed(1)}px)`;
+}
+
+/** Show where the pointer is: the nearest checkpoint's line and step. */
+export function paintGhost(parts, model, index) {
+  parts.ghost.hidden = index === null;
+  if (index === null) return;
+  const fraction = model.axis.fraction(index);
+  parts.ghost.style.transform = `translateX(${(fraction * model.plot.width).toFixed(1)}px)`;
+  setText(parts.ghost.firstChild, formatStep(model.payload.steps[index]));
+  setClass(parts.ghost, "left", fraction > 0.9);
+}

@@ -1,0 +1,52 @@
+/** What changes on the server: new records and jobs. Asked only while a job is open, and on return. */
+
+import { fetchPayload } from "./payload.mjs";
+
+const PERIOD = 3000;
+
+/** Follow a run's state; `news` gets the state and, if the data changed, the new payload. */
+export function follow(prefix, run, known, news, signal) {
+  let timer = 0;
+  let address = known;
+  let asking = false;
+
+  async function ask() {
+    clearTimeout(timer);
+    if (asking || document.hidden) return;
+    asking = true;
+    try {
+      const response = await fetch(`${prefix}api/state/${encodeURIComponent(run)}`, { signal });
+      if (response.ok) await hear(await response.json());
+    } catch (error) {
+      if (error.name !== "AbortError") timer = setTimeout(ask, 4 * PERIOD);
+    }
+    asking = false;
+  }
+
+  async function hear(state) {
+    const changed = state.payload !== address;
+    const payload = changed ? await fetchPayload(state.payload) : null;
+    address = state.payload;
+    if (signal.aborted) return;
+    news(state, payload);
+    if (state.job?.state === "queued" || state.job?.state === "running") timer = setTimeout(ask, PERIOD);
+  }
+
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  document.addEventListener("visibilitychange", ask, { signal });
+  ask();
+  return ask;
+}
+
+/** Post JSON to one of our routes; returns why it was refused, or an empty string. */
+export async function post(address, body) {
+  const headers = { "Content-Type": "application/json" };
+  try {
+    const response = await fetch(address, { method: "POST", headers, body: JSON.stringify(body) });
+    if (response.ok) return "";
+    const told = await response.json().catch(() => ({}));
+    return told.reason ?? `The server refused (${response.status}).`;
+  } catch {
+    return "The server does not answer; is it still running?";
+  }
+}

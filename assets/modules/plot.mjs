@@ -1,0 +1,170 @@
+/** The bridge to the Plotly figure of the lanes: asks Python for it, measures it, and zooms it. */
+
+import { byId, element, select, setAttribute, setText } from "./elements.mjs";
+import { laneOptions, paintGhost } from "./lanes.mjs";
+
+const VIEW_FIELDS = ["task", "axis", "lanes", "metric", "component", "scheme", "compact", "payload"];
+const AXES = { log: "log", linear: "linear", index: "index" };
+const MOVED = 4;
+
+/** Build the lanes panel's head, follow the figure, and return `update(model, changed)`. */
+export function createPlot(model, lanes, signal) {
+  const stage = byId("lanes-stage");
+  const head = buildHead(model);
+  let figure = null;
+  let shown = null;
+
+  function follow() {
+    const found = stage.querySelector(".js-plotly-plot");
+    if (!found || found === figure) return;
+    figure = found;
+    figure.on("plotly_afterplot", adopt);
+    adopt();
+  }
+
+  /** Take over a figure that Plotly has just drawn. */
+  function adopt() {
+    const meta = figure.layout?.meta;
+    if (!meta || !meta.lanes.length) return;
+    if (meta !== shown) {
+      shown = meta;
+      stage.classList.add("drawn");
+      stage.style.setProperty("--lanes-height", `${meta.height}px`);
+      measure();
+      lanes.adopt(meta);
+      window_();
+    } else measure();
+  }
+
+  /** Note where the plot area is, in the window; the dock lies under it. */
+  function measure() {
+    if (!shown) return;
+    const box = figure.getBoundingClientRect();
+    model.place({ left: shown.left, right: shown.right, figure: box });
+  }
+
+  /** Move the figure's window to the zoom, with ticks for it. */
+  function window_() {
+    const { axis } = model;
+    if (!figure || !shown || shown.axis !== axis.kind || !window.Plotly) return;
+    const ticks = axis.ticks(model.plot.width);
+    window.Plotly.relayout(figure, {
+      "xaxis.range": [axis.low, axis.high],
+      "xaxis.tickvals": ticks.map((t) => axis.placeOf(t.step)),
+      "xaxis.ticktext": ticks.map((t) => Math.round(t.step).toLocaleString("en")),
+    });
+  }
+
+  const watcher = new MutationObserver(follow);
+  watcher.observe(stage, { childList: true, subtree: true });
+  const sizes = new ResizeObserver(() => {
+    measure();
+    if (shown) window_();
+  });
+  sizes.observe(stage);
+  signal.addEventListener("abort", () => [watcher, sizes].forEach((o) => o.disconnect()));
+  follow();
+  point(lanes.parts, model, signal);
+
+  function update(_, changed) {
+    if (VIEW_FIELDS.some((name) => changed.has(name))) ask(model);
+    if (changed.has("zoom")) window_();
+    if (changed.has("payload") || changed.has("task") || changed.has("lanes")) fillAdd(head.add, model);
+    paintHead(head, model);
+  }
+  return { update, measure };
+}
+
+/** Send the view to Python, which answers with a figure. */
+function ask({ payload, state }) {
+  window.dash_clientside.set_props("view", {
+    data: {
+      run: payload.run.name,
+      revision: payload.address,
+      task: state.task,
+      axis: state.axis,
+      lanes: state.lanes,
+      metric: state.metric,
+      component: state.component,
+      theme: state.scheme,
+      compact: state.compact,
+    },
+  });
+}
+
+function buildHead(model) {
+  const axis = element("span", { class: "quiet" });
+  const reset = element("button", { class: "text-button", type: "button", text: "whole run", onclick: () => model.set({ zoom: null }) });
+  const add = element("span", { class: "slot" });
+  const kinds = Object.entries(AXES).map(([kind, label]) =>
+    element("button", { type: "button", "data-axis": kind, text: label, onclick: () => model.set({ axis: kind }) }),
+  );
+  byId("lanes-head").replaceChildren(
+    element("h2", { text: "Development" }),
+    element("span", { class: "panel-step", "data-step": "lanes" }),
+    axis,
+    element("span", { class: "panel-fact" }, reset, add, element("span", { class: "segments", role: "group", "aria-label": "Time axis" }, ...kinds)),
+  );
+  return { axis, reset, add, kinds };
+}
+
+function fillAdd(slot, model) {
+  const options = laneOptions(model, (c) => !model.state.lanes.includes(c.id));
+  const menu = select(
+    { class: "menu", "aria-label": "Add a lane", onchange: (e) => e.target.value && model.set({ lanes: [...model.state.lanes, e.target.value] }) },
+    [["", "add lane"], ...options], "",
+  );
+  slot.replaceChildren(...(options.length && model.state.lanes.length < 8 ? [menu] : []));
+}
+
+function paintHead(head, model) {
+  const words = { log: "log axis", linear: "linear axis", index: "by checkpoint" };
+  setText(head.axis, words[model.state.axis]);
+  head.reset.hidden = !model.state.zoom;
+  for (const button of head.kinds) setAttribute(button, "aria-pressed", String(button.dataset.axis === model.state.axis));
+}
+
+/** The pointer over the lanes: a line that follows, a click that jumps, a drag that zooms. */
+function point(parts, model, signal) {
+  const { plane } = parts;
+  let start = null;
+  let before = null;
+  const fraction = (event) => (event.clientX - plane.getBoundingClientRect().left) / plane.clientWidth;
+
+  plane.addEventListener("pointermove", (event) => {
+    const now = fraction(event);
+    paintGhost(parts, model, start === null ? model.axis.nearest(now) : null);
+    if (start === null || Math.abs(now - start) * plane.clientWidth < MOVED) return;
+    if (event.pointerType !== "mouse") return model.go(model.axis.nearest(now));
+    const [a, b] = [Math.max(0, Math.min(start, now)), Math.min(1, Math.max(start, now))];
+    parts.box.hidden = false;
+    parts.box.style.left = `${100 * a}%`;
+    parts.box.style.width = `${100 * (b - a)}%`;
+    return undefined;
+  }, { signal });
+  plane.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || event.target.closest("button")) return;
+    start = fraction(event);
+    if (event.detail < 2) before = model.state.index;
+    plane.setPointerCapture(event.pointerId);
+  }, { signal });
+  plane.addEventListener("pointerup", (event) => {
+    const end = fraction(event);
+    if (start !== null && Math.abs(end - start) * plane.clientWidth < MOVED) model.go(model.axis.nearest(end));
+    else if (start !== null && event.pointerType === "mouse") zoomTo(model, start, end);
+    start = null;
+    parts.box.hidden = true;
+  }, { signal });
+  plane.addEventListener("pointercancel", () => ([start, parts.box.hidden] = [null, true]), { signal });
+  plane.addEventListener("pointerleave", () => paintGhost(parts, model, null), { signal });
+  plane.addEventListener("dblclick", () => model.set({ zoom: null, index: before ?? model.state.index }), { signal });
+}
+
+function zoomTo(model, start, end) {
+  const { axis, payload } = model;
+  const [a, b] = [Math.min(start, end), Math.max(start, end)].map((f) => axis.stepAt(Math.min(1, Math.max(0, f))));
+  const low = Math.max(payload.steps[0], a);
+  const high = Math.min(payload.steps.at(-1), b);
+  const inside = payload.steps.filter((t) => t >= low && t <= high).length;
+  if (inside >= 2) model.set({ zoom: [low, high] });
+}

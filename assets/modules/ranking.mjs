@@ -1,0 +1,43 @@
+/** Ranks of the components by a metric, at every checkpoint; computed once for a metric. */
+
+/**
+ * Return `rank[step * n + component]`, 1 for the largest value and 0 where there is none, and the
+ * range that all values and intervals of the run lie in.
+ */
+export function rankAll(metric, components, steps) {
+  if (metric.ranking) return metric.ranking;
+  const rank = new Int16Array(steps * components);
+  for (let s = 0; s < steps; s++) {
+    orderAt(metric, components, s).forEach((c, place) => {
+      rank[s * components + c] = Number.isFinite(metric.values[s * components + c]) ? place + 1 : 0;
+    });
+  }
+  metric.ranking = { rank, range: rangeOf(metric) };
+  return metric.ranking;
+}
+
+/** Return the components of one checkpoint from the largest value to the smallest, unknown ones last. */
+export function orderAt(metric, components, step) {
+  const value = (c) => metric.values[step * components + c];
+  return Array.from({ length: components }, (_, c) => c).sort((a, b) => {
+    const [x, y] = [value(a), value(b)];
+    if (Number.isFinite(x) && Number.isFinite(y)) return y - x || a - b;
+    return Number.isFinite(x) ? -1 : Number.isFinite(y) ? 1 : a - b;
+  });
+}
+
+/** Return the ends of the drawn intervals and whether they lie on a log scale: where few dwarf the rest. */
+function rangeOf(metric) {
+  const values = metric.values.filter((v) => v > 0).sort();
+  const most = Math.max(values.at(-1) ?? 1, ...metric.high.filter(Number.isFinite));
+  const middle = values[values.length >> 1] ?? most;
+  if (most / middle > 8) return { low: Math.log10(values[Math.floor(values.length / 20)]), high: Math.log10(most), log: true };
+  const least = Math.min(0, ...metric.low.filter(Number.isFinite));
+  return { low: least, high: most > least ? most : least + 1, log: false };
+}
+
+/** Return where a value lies in a range: 0 to 1, clamped. */
+export function placeIn(range, value) {
+  const at = range.log ? Math.log10(Math.max(value, 1e-12)) : value;
+  return Math.min(1, Math.max(0, (at - range.low) / (range.high - range.low)));
+}

@@ -1,0 +1,54 @@
+/** The browser's entry: fills each page that Dash puts into the document, and cleans up after it. */
+
+import { fillHead } from "./modules/head.mjs";
+import { mountDevelopment } from "./modules/development.mjs";
+import { mountJobs } from "./modules/jobs.mjs";
+
+let mounted = "";
+let leaving = new AbortController();
+
+/** Fill the page if it is another one. React may reuse the elements of the page before. */
+function look() {
+  const main = document.querySelector("#page main");
+  const visit = main ? [main.className, main.dataset.page, main.dataset.run].join() : "";
+  if (visit === mounted) return;
+  leaving.abort();
+  leaving = new AbortController();
+  mounted = visit;
+  if (!main) return;
+  if (main.dataset.page === "development") mountDevelopment(main, leaving.signal);
+  else if (main.dataset.page === "jobs") mountJobs(main, leaving.signal);
+  else if (document.getElementById("head-actions")) fillHead({}, leaving.signal);
+}
+
+/** Only the page's own children and two attributes are watched, so that scrubbing costs nothing. */
+function watch() {
+  const page = document.getElementById("page");
+  if (!page) return requestAnimationFrame(watch);
+  new MutationObserver(look).observe(page, { childList: true });
+  new MutationObserver(look).observe(page, { attributes: true, attributeFilter: ["data-run", "data-page"], subtree: true });
+  look();
+  return undefined;
+}
+
+/** Links between our pages change the page, not the document. */
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("header a[href], .jobs-table a[href]");
+  if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const target = new URL(link.href);
+  if (target.origin !== location.origin) return;
+  event.preventDefault();
+  window.dash_clientside.set_props("url", { pathname: target.pathname, search: target.search });
+});
+
+/** A click elsewhere, or Escape, closes what hangs open. */
+function closeOpen(event) {
+  if (event.type === "keydown" && event.key !== "Escape") return;
+  for (const open of document.querySelectorAll("details[open]")) {
+    if (event.type === "keydown" || !open.contains(event.target)) open.open = false;
+  }
+}
+document.addEventListener("pointerdown", closeOpen);
+document.addEventListener("keydown", closeOpen);
+
+watch();

@@ -1,0 +1,1 @@
+"""The dashboard: a web page that reads the store and shows how a run develops."""

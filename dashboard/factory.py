@@ -1,0 +1,88 @@
+"""The web application, made from a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from dash import Dash, Input, Output
+
+from compute.errors import OntogenyError
+from compute.jobs import Jobs
+from compute.store import Store
+from dashboard import api, ids, job_api, shell
+from dashboard.context import Context
+from dashboard.library import Library
+from dashboard.pages import development, guide, jobs, states
+from dashboard.payloads import Payloads
+from dashboard.security import content_policy, secure
+from dashboard.selection import choose_run
+
+ASSETS = Path(__file__).parent.parent / "assets"
+PAGES = cast("tuple[shell.Page, ...]", (development, jobs, guide))
+
+
+def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/") -> Dash:
+    """Return the dashboard of a store.
+
+    Parameters
+    ----------
+    token
+        What a visitor must bring once, as ``?token=``; None lets everybody in who reaches the
+        server, so the server must then be reachable from this machine only.
+    path_prefix
+        The path under which the dashboard answers; starts and ends with a slash.
+    """
+    library = Library(store)
+    context = Context(library, Payloads(library, path_prefix), Jobs(store), path_prefix)
+    app = Dash(
+        __name__,
+        title="Ontogeny",
+        update_title="",
+        assets_folder=str(ASSETS),
+        assets_path_ignore=["modules"],
+        use_pages=False,
+        include_pages_meta=False,
+        url_base_pathname=path_prefix,
+        index_string=shell.document(path_prefix),
+        suppress_callback_exceptions=True,
+        enable_mcp=False,
+    )
+    app.layout = shell.root()
+    _register(app, context)
+    api.register(app.server, context)
+    job_api.register(app.server, context, guarded=token is not None)
+    policy = content_policy(app.csp_hashes())
+    secure(app.server, policy=policy, token=token, prefix=path_prefix)
+    return app
+
+
+def _register(app: Dash, context: Context) -> None:
+    for page in PAGES:
+        page.register(app, context)
+
+    def tell(error: Exception) -> Any:
+        app.logger.error("this page could not be made", exc_info=error)
+        return states.broken()
+
+    @app.callback(
+        Output(ids.PAGE, "children"),
+        Input(ids.URL, "pathname"),
+        Input(ids.URL, "search"),
+        on_error=tell,
+    )
+    def show(pathname: str | None, search: str | None) -> Any:
+        return show_page(context, pathname or "/", search or "")
+
+
+def show_page(context: Context, pathname: str, search: str) -> list[Any]:
+    """Return what stands at an address; a store in trouble gives the reason, not a trace."""
+    path = "/" + pathname.removeprefix(context.prefix).strip("/")
+    page = next((p for p in PAGES if path == p.PATH), None)
+    try:
+        runs = context.library.store.runs()
+        run = choose_run(runs, search)
+        body = states.unknown_page(context.prefix) if page is None else page.layout(context, search)
+        return shell.frame(body, PAGES, context, path=path, runs=runs, run=run)
+    except OntogenyError as error:
+        return shell.frame(states.trouble(str(error)), PAGES, context, path=path)

@@ -1,0 +1,1 @@
+"""Pure functions from records to arrays and figures: no store, no Dash."""

@@ -1,0 +1,175 @@
+"""The curves of a run: which quantities of a record become a curve, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy import ndarray
+
+from compute.records import LanguageBehaviour, LLCEstimate, NetworkMetrics, RegressionBehaviour
+from dashboard.figures.series import NORMAL_95, Curve, GraphPoint, Group, Steps, column
+
+Behaviour: TypeAlias = LanguageBehaviour | RegressionBehaviour
+Getter: TypeAlias = Callable[..., float]
+
+GRAPH_METRICS: dict[str, tuple[str, str]] = {
+    "nodes": ("components with an edge", "|V|"),
+    "edges": ("edges", "|E|"),
+    "density": ("density", "|E| / |V| (|V| − 1)"),
+    "total_strength": ("total strength", "sum of all weights"),
+    "mean_strength": ("mean strength", "weight per component"),
+}
+
+_LANGUAGE: tuple[tuple[str, str, str, Group, Getter], ...] = (
+    ("first_half", "loss, first half", "nats per token", "behaviour", lambda b: b.first_loss),
+    ("second_half", "loss, repeat", "nats per token", "behaviour", lambda b: b.second_loss),
+    (
+        "copying", "gain from repetition", "nats, first half − repeat", "behaviour",
+        lambda b: b.first_loss - b.second_loss,
+    ),
+    ("passage_logit", "right token's logit", "end of the passage", "behaviour",
+     lambda b: b.correct_logit),
+    ("passage_probability", "right token's probability", "end of the passage", "behaviour",
+     lambda b: b.correct_probability),
+    ("induction", "induction", "best head, attention", "behaviour",
+     lambda b: _best(b.prefix_matching)),
+    ("previous", "previous token", "best head, attention", "behaviour",
+     lambda b: _best(b.previous_token)),
+)  # fmt: skip
+
+_REGRESSION: tuple[tuple[str, str, str, Group, Getter], ...] = (
+    ("prior", "task-prior score", "mean squared prediction", "behaviour",
+     lambda b: b.task_prior_score),
+    ("ridge", "distance to ridge", "mean squared", "behaviour", lambda b: b.ridge_distance),
+    ("icl_early", "in-context gain, 1 to 4", "squared error, l₄ − l₁", "behaviour",
+     lambda b: _between(b.loss_by_pair, 0, 3)),
+    ("icl_late", "in-context gain, 4 to 8", "squared error, l₈ − l₄", "behaviour",
+     lambda b: _between(b.loss_by_pair, 3, 7)),
+    ("previous", "previous token", "best head, attention", "behaviour",
+     lambda b: _best(b.previous_token)),
+)  # fmt: skip
+
+# A lane that shows the best head shows the selected head's own curve beside it.
+HEAD_SCORES = {"induction": "prefix_matching", "previous": "previous_token"}
+
+
+def llc_curves(
+    steps: Steps, records: Mapping[int, LLCEstimate], *, settings: str, suffix: str = ""
+) -> list[Curve]:
+    """Return the LLC with its 95 % interval, and what tells whether to believe it."""
+    llc = {t: r.llc for t, r in records.items()}
+    error = {t: NORMAL_95 * r.standard_error for t, r in records.items()}
+    health: tuple[tuple[str, str, str, Getter], ...] = (
+        ("rhat", "LLC: R-hat", "1 where chains agree", lambda r: r.rhat),
+        ("ess", "LLC: effective draws", "bulk, all chains", lambda r: r.ess),
+        ("finite", "LLC: finite chains", "share", lambda r: r.finite_share),
+    )
+    lanes = [_banded(steps, "llc" + suffix, "LLC", "λ̂, ± 95 %", "llc", settings, llc, error)]
+    for name, label, unit, get in health:
+        values = {t: get(r) for t, r in records.items()}
+        lanes.append(_plain(steps, name + suffix, label, unit, "llc", settings, values))
+    return lanes
+
+
+def behaviour_curves(
+    steps: Steps, records: Mapping[int, Behaviour], *, family: str, settings: str, suffix: str = ""
+) -> list[Curve]:
+    """Return the loss and the behaviours; the heads' own curves have an id ``name@head``."""
+    language = family == "language"
+    unit = "nats per token" if language else "mean squared error"
+    loss = {t: r.loss for t, r in records.items()}
+    error = {t: NORMAL_95 * r.loss_error for t, r in records.items()}
+    curves = [_banded(steps, "loss" + suffix, "loss", unit, "loss", settings, loss, error)]
+    for name, label, what, group, get in _LANGUAGE if language else _REGRESSION:
+        values = {t: get(r) for t, r in records.items()}
+        curves.append(_plain(steps, name + suffix, label, what, group, settings, values))
+    return curves + [c for c in _head_curves(steps, records, settings) if not suffix]
+
+
+def graph_curves(
+    steps: Steps,
+    graphs: Mapping[int, GraphPoint],
+    metrics: Mapping[int, NetworkMetrics],
+    *,
+    settings: str,
+    suffix: str = "",
+) -> list[Curve]:
+    """Return the graph metrics of one task and threshold, and the loss on the task's prompts.
+
+    Without any metrics the usual ones are there, empty.
+    """
+    curves = []
+    for name in _graph_names(list(metrics.values())) or GRAPH_METRICS:
+        label, unit = GRAPH_METRICS.get(name, (name.replace("_", " "), ""))
+        at = {t: (m, m.graph_names.index(name)) for t, m in metrics.items()}
+        curves.append(
+            Curve(
+                id=f"graph.{name}{suffix}",
+                name=label,
+                unit=unit,
+                group="graph",
+                settings=settings,
+                values=column(steps, {t: float(m.graph_values[i]) for t, (m, i) in at.items()}),
+                low=column(steps, {t: float(m.graph_low[i]) for t, (m, i) in at.items()}),
+                high=column(steps, {t: float(m.graph_high[i]) for t, (m, i) in at.items()}),
+            )
+        )
+    if graphs and not suffix:
+        losses = {t: g.loss for t, g in graphs.items()}
+        curves.append(
+            _plain(steps, "graph.loss", "loss on the prompts", "clean", "loss", settings, losses)
+        )
+    return curves
+
+
+def _head_curves(steps: Steps, records: Mapping[int, Behaviour], settings: str) -> Iterable[Curve]:
+    for name, field in HEAD_SCORES.items():
+        scored = {t: r for t, r in records.items() if hasattr(r, field)}
+        for head in scored[max(scored)].heads if scored else ():
+            values = {
+                t: float(getattr(r, field)[r.heads.index(head)])
+                for t, r in scored.items()
+                if head in r.heads
+            }
+            curve = _plain(
+                steps, f"{name}@{head}", head, "attention", "behaviour", settings, values
+            )
+            yield _of(curve, head)
+
+
+def _graph_names(metrics: Sequence[NetworkMetrics]) -> list[str]:
+    every = [set(m.graph_names) for m in metrics]
+    return [n for n in metrics[0].graph_names if all(n in s for s in every)] if metrics else []
+
+
+def _of(curve: Curve, component: str) -> Curve:
+    return Curve(**{**vars(curve), "component": component})
+
+
+def _plain(
+    steps: Steps, id_: str, name: str, unit: str, group: Group, settings: str,
+    values: Mapping[int, float],
+) -> Curve:  # fmt: skip
+    return _banded(steps, id_, name, unit, group, settings, values, {})
+
+
+def _banded(
+    steps: Steps, id_: str, name: str, unit: str, group: Group, settings: str,
+    values: Mapping[int, float], error: Mapping[int, float],
+) -> Curve:  # fmt: skip
+    centre, half = column(steps, values), column(steps, error)
+    return Curve(
+        id=id_, name=name, unit=unit, group=group, settings=settings,
+        values=centre, low=centre - half, high=centre + half,
+    )  # fmt: skip
+
+
+def _best(scores: ndarray) -> float:
+    finite = scores[np.isfinite(scores)]
+    return float(finite.max()) if len(finite) else float("nan")
+
+
+def _between(losses: ndarray, early: int, late: int) -> float:
+    return float(losses[late] - losses[early]) if len(losses) > late else float("nan")

@@ -1,0 +1,1 @@
+"""The pages: each has a PATH, a TITLE, a layout and what it registers."""

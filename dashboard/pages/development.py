@@ -1,0 +1,147 @@
+"""The start page: the graph, the ranks and the curves of one run, moved by one slider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import Dash, Input, Output, dcc, html, no_update
+
+from compute.errors import RunNotFound
+from dashboard import ids
+from dashboard.context import Context
+from dashboard.development import Development
+from dashboard.figures.curves import HEAD_SCORES
+from dashboard.figures.lanes import COMPACT, WIDE, Lane, lanes_figure
+from dashboard.figures.series import Curve, component_curve
+from dashboard.pages import states
+from dashboard.selection import View, choose_run, default_lanes, run_name, view_from_json
+from dashboard.shell import labelled
+from dashboard.theme import theme
+
+PATH = "/"
+TITLE = "Development"
+
+
+def layout(context: Context, search: str) -> Any:
+    """Return the page of the run that the address names; the browser's modules fill it."""
+    runs = context.library.store.runs()
+    run = choose_run(runs, search)
+    if not runs:
+        return states.empty_store()
+    if run is None:
+        return states.unknown_run(run_name(search) or "", runs, context.prefix)
+    development = context.library.development(run.name)
+    facts: dict[str, Any] = {
+        "data-page": "development",
+        "data-run": run.name,
+        "data-prefix": context.prefix,
+        "data-payload": context.payloads.address(run.name),
+        "data-lanes": " ".join(default_lanes(development, _first_task(development))),
+    }
+    return html.Div(
+        [
+            html.Main(
+                [_note(), _graph_panel(), _rank_panel(), _lanes_panel(development)],
+                id="main",
+                className="page development",
+                **facts,
+            ),
+            html.Footer(id="dock", className="dock", **labelled("Training time")),
+            dcc.Store(id=ids.VIEW),
+        ]
+    )
+
+
+def register(app: Dash, context: Context) -> None:
+    """Draw the lanes whenever the reader commits another view of them."""
+
+    @app.callback(
+        Output(ids.LANES_FIGURE, "figure"), Input(ids.VIEW, "data"), prevent_initial_call=True
+    )
+    def draw(value: dict[str, Any] | None) -> Any:
+        view = view_from_json(value or {})
+        return no_update if view is None else draw_lanes(context, view)
+
+
+def draw_lanes(context: Context, view: View) -> Any:
+    """Return the lanes figure of a view, or nothing new if its run is gone."""
+    try:
+        development = context.library.development(view.run)
+    except RunNotFound:
+        return no_update
+    return lanes_figure(
+        development.run.steps,
+        chosen_lanes(development, view),
+        axis=view.axis,
+        theme=view.theme,
+        frame=COMPACT if view.compact else WIDE,
+    )
+
+
+def chosen_lanes(development: Development, view: View) -> list[Lane]:
+    """Return the lanes of a view; a selected component adds one, and its own curve to others."""
+    lanes = []
+    for lane_id in view.lanes:
+        curve = development.curve(lane_id, view.task)
+        if curve is not None:
+            lanes.append(Lane(curve=curve, selected=_own_curve(development, curve, view)))
+    series = development.graphs.get(view.task)
+    if series is not None and view.component is not None:
+        own = component_curve(series, view.metric, view.component)
+        lanes += [Lane(curve=own)] if own else []
+    return lanes
+
+
+def _own_curve(development: Development, curve: Curve, view: View) -> Curve | None:
+    if curve.id not in HEAD_SCORES or view.component is None:
+        return None
+    return development.curve(f"{curve.id}@{view.component}", view.task)
+
+
+def _first_task(development: Development) -> str:
+    return next(iter(development.graphs), "")
+
+
+def _note() -> html.P:
+    return html.P(id="note", className="note", role="status", hidden=True)
+
+
+def _graph_panel() -> html.Section:
+    return html.Section(
+        [
+            html.Div(id="graph-head", className="panel-head"),
+            html.Div(id="graph-canvas", className="graph-canvas"),
+            html.Div(id="graph-tools", className="panel-tools"),
+        ],
+        className="panel graph-panel",
+        **labelled("Ablation graph"),
+    )
+
+
+def _rank_panel() -> html.Section:
+    return html.Section(
+        [
+            html.Div(id="rank-head", className="panel-head"),
+            html.Div(id="rank-table", className="rank-table"),
+            html.Div(id="rank-bump", className="rank-bump"),
+        ],
+        className="panel rank-panel",
+        **labelled("Ranks of components"),
+    )
+
+
+def _lanes_panel(development: Development) -> html.Section:
+    empty = lanes_figure(development.run.steps, [], axis="log", theme=theme("light"))
+    graph = dcc.Graph(
+        id=ids.LANES_FIGURE,
+        figure=empty,
+        responsive=True,
+        config={"displayModeBar": False, "staticPlot": True},
+    )
+    figure = html.Div(graph, className="lanes-figure")
+    stage = html.Div([figure, html.Div(id="lanes-overlay")], id="lanes-stage")
+    return html.Section(
+        [html.Div(id="lanes-head", className="panel-head"), stage],
+        className="panel lanes-panel",
+        **labelled("Curves over training"),
+    )

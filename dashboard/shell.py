@@ -1,0 +1,151 @@
+"""What every page stands in: the document, the header, and the way from an address to a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from dash import dcc, html
+
+from compute.runs import Run
+from dashboard import ids
+from dashboard.context import Context
+
+INDEX = """<!doctype html>
+<html lang="en">
+<head>
+{%metas%}
+<meta name="color-scheme" content="light dark">
+<title>{%title%}</title>
+<script src="PREFIXassets/modules/scheme.js"></script>
+{%css%}
+<link rel="icon" href="ICON" type="image/svg+xml">
+</head>
+<body>
+{%app_entry%}
+{%config%}
+{%scripts%}
+{%renderer%}
+</body>
+</html>
+"""
+
+
+# Written into the document: a browser asks for an icon again whenever the address changes.
+_MARK = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
+    "<rect width='32' height='32' rx='7' fill='#0b7a75'/>"
+    "<path d='M9 24 16 8 23 24Z' fill='none' stroke='#fff' stroke-opacity='.75' stroke-width='2'/>"
+    "<g fill='#fff'><circle cx='9' cy='24' r='3.5'/><circle cx='23' cy='24' r='3.5'/></g>"
+    "<circle cx='16' cy='8' r='3.5' fill='#ff6fa0'/></svg>"
+)
+
+
+class Page(Protocol):
+    """A module of ``dashboard.pages``."""
+
+    PATH: str
+    TITLE: str
+
+    def layout(self, context: Context, search: str) -> Any:
+        """Return the page for an address's query."""
+
+    def register(self, app: Any, context: Context) -> None:
+        """Add the page's callbacks."""
+
+
+def document(prefix: str) -> str:
+    """Return the HTML document that Dash fills."""
+    return INDEX.replace("PREFIX", prefix).replace("ICON", "data:image/svg+xml," + quote(_MARK))
+
+
+def root() -> html.Div:
+    """Return the layout of the application: an address, and room for one page."""
+    return html.Div([dcc.Location(id=ids.URL, refresh=False), html.Div(id=ids.PAGE)])
+
+
+def frame(
+    body: Any,
+    pages: Sequence[Page],
+    context: Context,
+    *,
+    path: str,
+    runs: Sequence[Run] = (),
+    run: Run | None = None,
+) -> list[Any]:
+    """Return a page's body with the header above it; ``run`` is the one of ``runs`` it shows."""
+    return [
+        html.A("Skip to the page", href="#main", className="skip"),
+        html.Header(
+            [
+                html.A("Ontogeny", href=context.prefix, className="wordmark", title="Start page"),
+                _run_picker(context, runs, run),
+                _navigation(path, pages, context, run),
+                html.Div(className="masthead-actions", id="head-actions"),
+            ],
+            className="masthead",
+        ),
+        body,
+    ]
+
+
+def _run_picker(context: Context, runs: Sequence[Run], run: Run | None) -> html.Details:
+    return html.Details(
+        [
+            html.Summary(
+                [
+                    html.Span(run.name if run else "choose a run", className="run-name"),
+                    html.Span(_all_facts(context, run), id="run-facts"),
+                ],
+                className="run-button",
+            ),
+            html.Ul([html.Li(_run_link(r, context, r == run)) for r in runs], className="popover"),
+        ],
+        className="run-picker",
+        id="run-picker",
+        hidden=not runs,
+    )
+
+
+def _run_link(run: Run, context: Context, here: bool) -> html.A:
+    return html.A(
+        [
+            html.Strong(run.name),
+            html.Span(_facts(run)),
+            html.Span(run.summary, className="run-summary"),
+        ],
+        href=f"{context.prefix}?run={run.name}",
+        className="run-link here" if here else "run-link",
+    )
+
+
+def _all_facts(context: Context, run: Run | None) -> str:
+    if run is None:
+        return ""
+    count = len(context.library.development(run.name).components)
+    return _facts(run) + (f" · {count} components" if count else "")
+
+
+def _facts(run: Run) -> str:
+    if not run.steps:
+        return "no checkpoints"
+    return f"{len(run.steps)} checkpoints · {run.steps[0]:,} to {run.steps[-1]:,} steps"
+
+
+def _navigation(path: str, pages: Sequence[Page], context: Context, run: Run | None) -> html.Nav:
+    query = f"?run={run.name}" if run else ""
+    links = [
+        html.A(
+            p.TITLE,
+            href=context.prefix + p.PATH.lstrip("/") + query,
+            className="here" if path == p.PATH else "",
+        )
+        for p in pages
+    ]
+    return html.Nav(links, className="pages", **labelled("Pages"))
+
+
+def labelled(name: str) -> dict[str, Any]:
+    """Return the attribute that gives an element its name for those who do not see it."""
+    return {"aria-label": name}

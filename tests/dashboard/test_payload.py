@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from compute.store import Store
+from dashboard.library import Library
+from dashboard.payload import array, decode, default_threshold, encode, kind_of
+from tests.dashboard import synthetic
+
+RUN = synthetic.language_run(checkpoints=12)
+
+
+def test_the_browser_reads_the_records_weights(store: Store) -> None:
+    synthetic.fill(store, RUN, missing=(("graph", 4),))
+    development = Library(store).development(RUN.name)
+    header, data = decode(encode(development))
+    graph, series = header["graphs"]["text"], development.graphs["text"]
+    weight = array(graph["weight"], data)
+    assert weight.shape == series.weight.shape
+    assert np.isnan(weight[4]).all()
+    assert np.allclose(weight, series.weight, rtol=1e-3, atol=1e-6, equal_nan=True)
+    assert np.array_equal(array(graph["edges"], data), series.edges)
+    assert [c["name"] for c in graph["components"]] == list(series.components)
+
+
+def test_curves_and_metrics_keep_every_bit_of_a_float32(store: Store) -> None:
+    synthetic.fill(store, RUN)
+    development = Library(store).development(RUN.name)
+    header, data = decode(encode(development))
+    for entry, curve in zip(header["curves"], development.curves, strict=True):
+        assert entry["id"] == curve.id
+        assert np.array_equal(array(entry["values"], data), curve.values, equal_nan=True)
+    metric = header["graphs"]["text"]["metrics"][0]
+    series = development.graphs["text"]
+    assert np.array_equal(array(metric["low"], data), series.node_low[0], equal_nan=True)
+
+
+def test_the_same_development_gives_the_same_bytes(store: Store) -> None:
+    synthetic.fill(store, RUN)
+    one = encode(Library(store).development(RUN.name))
+    assert encode(Library(store).development(RUN.name)) == one
+
+
+def test_arrays_start_at_multiples_of_eight_in_the_file(store: Store) -> None:
+    synthetic.fill(store, RUN)
+    data = encode(Library(store).development(RUN.name))
+    assert (4 + int.from_bytes(data[:4], "little")) % 8 == 0
+    header, _ = decode(data)
+    assert all(curve["values"]["at"] % 8 == 0 for curve in header["curves"])
+
+
+def test_failures_and_coverage_travel_too(store: Store) -> None:
+    synthetic.fill(store, RUN, missing=(("llc", 2),))
+    synthetic.fail(store, RUN, 2, "llc", "diverged")
+    header, _ = decode(encode(Library(store).development(RUN.name)))
+    assert header["failures"] == [{"step": RUN.steps[2], "kind": "llc", "reason": "diverged"}]
+    states = next(c["states"] for c in header["coverage"] if c["label"] == "LLC")
+    assert states[1:4] == "mfm"
+
+
+def test_an_unmeasured_run_can_be_encoded(store: Store) -> None:
+    store.put_run(RUN)
+    header, _ = decode(encode(Library(store).development(RUN.name)))
+    assert header["graphs"] == {}
+    assert header["steps"] == list(RUN.steps)
+
+
+def test_a_run_of_a_hundred_checkpoints_stays_small(store: Store) -> None:
+    run = synthetic.language_run(checkpoints=107)
+    synthetic.fill(store, run)
+    assert len(encode(Library(store).development(run.name))) < 2_000_000
+
+
+def test_default_threshold_keeps_nine_tenths_of_the_weight() -> None:
+    weight = np.array([[1.0, 0.5, 0.05, np.nan]])
+    threshold = default_threshold(weight)
+    kept = weight[weight >= threshold].sum() / np.nansum(weight)
+    assert kept >= 0.9
+    assert threshold > 0.05
+
+
+@pytest.mark.parametrize("weight", [np.zeros((2, 3)), np.full((2, 3), np.nan), np.zeros((0, 3))])
+def test_default_threshold_of_no_weight_is_zero(weight: np.ndarray) -> None:
+    assert default_threshold(weight) == 0.0
+
+
+def test_kinds() -> None:
+    assert [kind_of(c) for c in ("EMB", "L0H3", "L0MLP", "LOGITS")] == ["io", "head", "mlp", "io"]
