@@ -36,7 +36,7 @@ TASK_LABELS = {
     "text": "real text, repeated",
     "unigram": "unigram tokens, repeated",
     "uniform": "uniform tokens, repeated",
-    "passage": "one passage",
+    "passage": "passage",
     "regression": "linear regression",
 }
 

@@ -104,6 +104,7 @@ function paint(drawn, parts, model) {
   if (!drawn) {
     showState(parts, model, true);
     setText(parts.count, "");
+    parts.ofWeight.hidden = true;
     return;
   }
   const { graph, edges } = drawn;
@@ -120,7 +121,8 @@ function paint(drawn, parts, model) {
   }
   paintNodes(drawn, state);
   const share = total > 0 ? Math.round((100 * kept) / total) : 0;
-  setText(parts.count, measured ? `${count} of ${all} edges · ${share} % of weight` : "");
+  setText(parts.count, measured ? `${count} of ${all} edges · ${share} %` : "");
+  parts.ofWeight.hidden = !measured;
   showState(parts, model, !measured);
   syncThreshold(parts, model, payload.graphs[state.task]);
 }

@@ -9,13 +9,14 @@ export function buildPanel(model) {
   const head = byId("graph-head");
   const settings = element("span", { class: "panel-settings" });
   const tasks = element("span", { class: "slot" });
-  const count = element("span", { class: "panel-fact" });
+  const count = element("span");
+  const ofWeight = element("span", { class: "of-weight", text: " of weight" });
   head.replaceChildren(
     element("h2", { text: "Ablation graph" }),
     element("span", { class: "panel-step", "data-step": "graph" }),
     tasks,
     settings,
-    count,
+    element("span", { class: "panel-fact graph-count" }, count, ofWeight),
   );
   const canvas = byId("graph-canvas");
   const [rows, edges, nodes] = [svg("g", { class: "rows" }), svg("g", { class: "edges" }), svg("g", { class: "nodes" })];
@@ -40,7 +41,7 @@ export function buildPanel(model) {
     scale,
     legend,
   );
-  return { canvas, picture, rows, edges, nodes, state, count, threshold, typed, tasks, settings, legend, scale };
+  return { canvas, picture, rows, edges, nodes, state, count, ofWeight, threshold, typed, tasks, settings, legend, scale };
 }
 
 /** The slider gives light edges more room: weight grows with the square of its place. */

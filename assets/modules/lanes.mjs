@@ -64,6 +64,8 @@ function buildLane(model, place) {
     value: element("span", { class: `value ${curve?.group}` }),
     error: element("span", { class: "error" }),
     besideValue: element("span", { class: "beside" }),
+    unit: element("span", { class: "lane-unit", text: curve?.unit ?? "" }),
+    heads: curvesOf(payload, state.task).filter((c) => c.id.startsWith(`${place.id}@`)),
     settings: element("div", { class: "readout-settings" }),
   };
   lane.hatch.style.top = `${place.top}px`;
@@ -84,7 +86,7 @@ function buildReadout(lane, model, own) {
     : laneMenu(lane, model);
   return element(
     "div", { class: "readout", "data-lane": lane.curve.id },
-    element("div", { class: "readout-head" }, name, element("span", { class: "lane-unit", text: lane.curve.unit })),
+    element("div", { class: "readout-head" }, name, lane.unit),
     element("div", { class: "readout-value" }, lane.value, lane.error, lane.besideValue),
     lane.settings,
   );
@@ -129,10 +131,18 @@ function paintLane(lane, model, x) {
   const error = known ? spread(lane.curve.low[index], lane.curve.high[index], lane.places) : "";
   setText(lane.error, error ? `± ${error}` : "");
   if (lane.empty) fillAbsence(lane.hatch, model, kind, lane.first);
+  if (lane.heads.length) setText(lane.unit, known ? lane.curve.unit.replace("best head", `best head ${bestOf(lane.heads, index)}`) : lane.curve.unit);
   place(lane.dot, x, value, lane);
   const beside = lane.beside?.values[index];
   place(lane.ownDot, x, beside ?? NaN, lane);
   setText(lane.besideValue, Number.isFinite(beside) ? `${lane.beside.name} ${number(beside, lane.places)}` : "");
+}
+
+/** Return the component whose own curve is highest at a checkpoint. */
+function bestOf(curves, index) {
+  let best = curves[0];
+  for (const curve of curves) if (curve.values[index] > best.values[index]) best = curve;
+  return best.name;
 }
 
 function place(dot, x, value, lane) {

@@ -17,7 +17,10 @@ _TEXT = Path(__file__).parent.parent / "guide.md"
 
 def layout(context: Context, search: str) -> Any:
     """Return the guide's text as a page."""
-    text = dcc.Markdown(_TEXT.read_text(encoding="utf-8"), className="prose")
+    # The text is ours: it may hold markup, such as keys.
+    text = dcc.Markdown(
+        _TEXT.read_text(encoding="utf-8"), className="prose", dangerously_allow_html=True
+    )
     return html.Main(html.Article(text, className="panel guide"), id="main", className="page")
 
 

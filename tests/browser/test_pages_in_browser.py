@@ -63,6 +63,13 @@ def test_the_theme_is_switched_and_remembered(watched: Watched) -> None:
     assert watched.page.evaluate(colour) == dark
 
 
+@pytest.mark.parametrize("watched", [{"reduced_motion": "reduce"}], indirect=True)
+def test_reduced_motion_turns_motion_off(watched: Watched) -> None:
+    watched.open()
+    style = "() => getComputedStyle(document.querySelector('.page')).animationName"
+    assert watched.page.evaluate(style) == "none"
+
+
 def test_a_link_can_be_copied(watched: Watched) -> None:
     watched.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     watched.open("/?step=1000")
