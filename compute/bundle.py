@@ -21,6 +21,7 @@ from typing import Any
 from compute.errors import BadRecord, OntogenyError, RunNotFound
 from compute.records import from_bytes
 from compute.runs import Run
+from compute.specs import key_parts
 from compute.store import Store
 
 FORMAT = "ontogeny-bundle/1"
@@ -83,7 +84,7 @@ def export_run(
             environments.add(json.dumps(measured.environment, sort_keys=True))
     if not records:
         raise RunNotFound(f"run {run.name!r} has no records yet; make some: ontogeny compute")
-    kinds = Counter(key.split("/")[0] for key in records)
+    kinds = Counter(key_parts(key).kind for key in records)
     packed = _pack(records)
     shipped = dataclasses.replace(run, source="shipped", location=run.name, text="")
     about = {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from compute.errors import BadRecord, RunError
 from compute.records import from_bytes
 from compute.runs import Run, coarse_to_fine
-from compute.specs import Measurement, NetworkMeasurement
+from compute.specs import Measurement, NetworkMeasurement, key_parts
 from compute.store import Store
 from compute.worker import Failure, Outcome, Task
 
@@ -280,6 +280,6 @@ def known_failures(store: Store, run: str) -> list[Failed]:
     """Return what is known to have failed on a run, by step and kind."""
     found = []
     for key, reason in store.failures(run).items():
-        kind, _, _, step, _ = key.split("/")
-        found.append(Failed(int(step), kind, reason))
+        kind, _, step = key_parts(key)
+        found.append(Failed(step, kind, reason))
     return sorted(found, key=lambda failed: (failed.step, failed.kind))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from compute.errors import SettingsError
 from compute.runs import Run
@@ -248,6 +248,20 @@ def measurement_key(
     text = json.dumps([weights_digest, spec_to_json(spec), data_digest], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return f"{spec.kind}/{spec.version}/{run}/{step}/{digest}"
+
+
+class KeyParts(NamedTuple):
+    """What can be read off a key without its record."""
+
+    kind: str
+    run: str
+    step: int
+
+
+def key_parts(key: str) -> KeyParts:
+    """Return the kind, run and step of a key that `measurement_key` made."""
+    kind, _, run, step, _ = key.split("/")
+    return KeyParts(kind, run, int(step))
 
 
 _NESTED: dict[str, type] = {

@@ -21,7 +21,7 @@ from diskcache.core import MODE_PICKLE
 from compute.errors import BadRecord, RunNotFound, StoreError, StoreFull, UnsafeFileSystem
 from compute.records import Measured, from_bytes, to_bytes
 from compute.runs import Run
-from compute.specs import MEASUREMENTS
+from compute.specs import MEASUREMENTS, key_parts
 
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smbfs", "smb3", "afs", "9p", "fuse.sshfs"}
 # EFBIG too: a limit on the size of files is met like a full disk.
@@ -133,7 +133,7 @@ class Store:
         """Remove a record that cannot be read, so that it is measured again."""
         with self.transact():
             self._drop(key)
-            self._touch(key.split("/")[2])
+            self._touch(key_parts(key).run)
 
     def revision(self, run: str) -> int:
         """Return a number that grows with everything written about a run."""
@@ -145,7 +145,7 @@ class Store:
         """Keep why a measurement failed, until it succeeds or is cleared."""
         with self.transact():
             self._write(_FAILURE + key, reason.encode())
-            self._touch(key.split("/")[2])
+            self._touch(key_parts(key).run)
 
     def drop_failure(self, key: str) -> None:
         """Forget why a measurement failed, if it did."""

@@ -6,7 +6,7 @@ import threading
 
 from compute.errors import BadRecord
 from compute.runs import Run
-from compute.specs import Measurement, spec_digest, standard_measurements
+from compute.specs import Measurement, key_parts, spec_digest, standard_measurements
 from compute.store import Store
 from dashboard.development import Development, Failure, Point, condense, develop
 
@@ -69,8 +69,8 @@ class Library:
 
 
 def _failure(key: str, reason: str) -> Failure:
-    kind, _, _, step, _ = key.split("/")
-    return Failure(int(step), kind, reason)
+    kind, _, step = key_parts(key)
+    return Failure(step, kind, reason)
 
 
 def _expected(run: Run, points: list[Point]) -> list[Measurement]:

@@ -14,6 +14,7 @@ from compute.specs import (
     LLCSpec,
     NetworkMeasurement,
     TaskSpec,
+    key_parts,
     measurement_key,
     spec_digest,
     spec_from_json,
@@ -105,3 +106,8 @@ def test_standard_measurements_cover_every_kind_and_every_network_has_its_graph(
     assert {spec.kind for spec in specs} == set(MEASUREMENTS)
     assert len(set(specs)) == len(specs)
     assert all(spec.graph in specs for spec in specs if isinstance(spec, NetworkMeasurement))
+
+
+def test_what_a_key_says_can_be_read_back():
+    key = measurement_key(GraphMeasurement(), **WHERE)
+    assert key_parts(key) == ("graph", WHERE["run"], WHERE["step"])
