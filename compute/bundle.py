@@ -173,14 +173,25 @@ def _read_records(folder: Path, run: Run, digest: str) -> dict[str, bytes]:
             entries = archive.infolist()
             if any(entry.file_size > LARGEST_RECORD for entry in entries):
                 raise BadRecord(f"{path} holds a record of more than {LARGEST_RECORD} bytes")
-            records = {entry.filename: archive.read(entry) for entry in entries}
+            names = [entry.filename for entry in entries if _is_current(entry.filename)]
+            records = {name: archive.read(name) for name in names}
     except _WRONG_ZIP as error:
         raise BadRecord(f"{path} is not an archive of records: {error}") from error
+    if entries and not records:
+        raise BadRecord(f"{path}: an earlier version made all of its records; export it again")
     for key, data in records.items():
         measured = from_bytes(data)
         if measured.key != key or measured.run != run.name:
             raise BadRecord(f"{path}: the record {key} is not what its name says")
     return records
+
+
+def _is_current(key: str) -> bool:
+    """Say whether a record is of this version; a name that is no key is left to be refused."""
+    try:
+        return key_parts(key).current
+    except ValueError:
+        return True
 
 
 def _has_checkpoints(store: Store, name: str) -> bool:

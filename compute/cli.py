@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from compute import commands, settings
+from compute import choices, commands, settings
 from compute.errors import OntogenyError
 
 REFUSED = 2
 INTERRUPTED = 130
 
-_COMPUTE = ("data", "workers", "scheduler")
+_FETCHED = ("checkpoints", "checkpoint_disk", "keep_checkpoints")
+_COMPUTE = ("data", "workers", "scheduler", *_FETCHED)
 _EVERY = tuple(setting.name for setting in settings.SETTINGS)
 
 
@@ -38,13 +39,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ontogeny", description="Scrub through the training of a transformer."
     )
-    choices = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    names = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable[[Any], int], text: str, *names: str) -> Any:
-        sub = choices.add_parser(name, help=text, description=text)
+    def add(name: str, command: Callable[[Any], int], text: str, *options: str) -> Any:
+        sub = names.add_parser(name, help=text, description=text)
         sub.set_defaults(command=command)
-        if names:
-            settings.add_options(sub, *names)
+        if options:
+            settings.add_options(sub, *options)
         return sub
 
     sub = add("serve", commands.serve, "serve the pages and measure what they ask for", *_EVERY)
@@ -56,8 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--text", type=Path, metavar="FILE", help="the text it is measured on")
     sub = add("compute", commands.compute, "measure what a run still misses", *_COMPUTE)
     sub.add_argument("run", help="the run's name")
-    sub.add_argument("--kinds", metavar="K,K", help="only these, such as graph,llc")
-    sub.add_argument("--steps", metavar="N,N", help="only these checkpoints")
+    choices.add_options(sub)
     sub.add_argument("--retry-failed", action="store_true", help="try again what has failed")
     sub = add("train", commands.train, "train a development that this project ships", "data")
     sub.add_argument("name", help="stdlib_lm or icl_regression")

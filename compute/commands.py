@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import sys
 import time
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from compute.engine import Engine
     from compute.jobs import Job, Jobs
     from compute.runs import Run
-    from compute.specs import Measurement
     from compute.store import Store
 
 INTERRUPTED = 130
@@ -65,7 +65,7 @@ def open_application(chosen: settings.Settings) -> Any:
 
 def add_run(options: argparse.Namespace) -> int:
     """Enter a run into the catalogue."""
-    from compute.models import describe_run
+    from compute.models import checkpoint_size, describe_run, fetching_text
 
     run = describe_run(
         options.location,
@@ -73,23 +73,29 @@ def add_run(options: argparse.Namespace) -> int:
         source="hub" if options.hub else "folder",
         text=options.text,
     )
+    size = checkpoint_size(run.location, run.steps) if run.source == "hub" else None
     _enter(_open_store(options), run)
+    if run.source == "hub":
+        print(fetching_text(run.name, len(run.steps), size))
     return 0
 
 
 def compute(options: argparse.Namespace) -> int:
     """Measure what a run misses, here, or have the running service do it and watch."""
+    from compute import downloads
+    from compute.choices import chosen_measurements, chosen_steps
     from compute.jobs import Jobs
 
     chosen = settings.resolve(options)
     store = _open_store(options)
     run = store.run(options.run)
-    specs, steps = _chosen_specs(run, options.kinds), _chosen_steps(options.steps)
+    specs, steps = chosen_measurements(run, options), chosen_steps(options)
     if options.retry_failed:
         store.clear_failures(run.name)
+    console = _console()
+    downloads.announce(store, chosen, run, specs, steps, console)
     queue = Jobs(store)
     job = queue.submit(run.name, specs, steps)
-    console = _console()
     try:
         while job.open:
             if queue.service() is None:
@@ -167,15 +173,24 @@ def check(options: argparse.Namespace) -> int:
 
 def service(options: argparse.Namespace) -> int:
     """Measure for the queue of a store until stopped."""
-    from compute import serving
+    from compute import downloads, serving
     from compute.service import Service
 
     chosen = settings.resolve(options)
     serving.exit_on_sigterm()
     if options.with_parent:
         serving.stop_with_parent()
-    with Service(_open_store(options), _engine(chosen)) as worker:
-        worker.run_forever(lambda line: print(line, flush=True))
+    store = _open_store(options)
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+        downloads.delete_unused(store, chosen)
+
+    try:
+        with Service(store, _engine(chosen)) as worker:
+            worker.run_forever(say)
+    finally:
+        downloads.delete_unused(store, chosen)
     return 0
 
 
@@ -209,8 +224,18 @@ def _open_store(options: argparse.Namespace) -> Store:
 
 def _engine(chosen: settings.Settings) -> Engine:
     from compute.engine import DaskEngine
+    from compute.worker import perform
 
-    return DaskEngine(chosen.workers, scheduler=chosen.scheduler)
+    return DaskEngine(
+        chosen.workers,
+        scheduler=chosen.scheduler,
+        perform=functools.partial(
+            perform,
+            checkpoints=chosen.checkpoints,
+            disk_budget=chosen.checkpoint_disk,
+            keep_checkpoints=chosen.keep_checkpoints,
+        ),
+    )
 
 
 def _console() -> Console:
@@ -221,14 +246,17 @@ def _console() -> Console:
 
 def _compute_here(store: Store, chosen: settings.Settings, job: Job, console: Console) -> Job:
     """Work on a job in this process."""
-    from compute import serving
+    from compute import downloads, serving
     from compute.jobs import Jobs
     from compute.service import Service
     from compute.terminal import Bar
 
     serving.exit_on_sigterm()
-    with Service(store, _engine(chosen)) as service, Bar(job.run, console).shown() as bar:
-        return service.run_next(job.id, bar.measured) or Jobs(store).get(job.id)
+    try:
+        with Service(store, _engine(chosen)) as service, Bar(job.run, console).shown() as bar:
+            return service.run_next(job.id, bar.measured) or Jobs(store).get(job.id)
+    finally:
+        downloads.delete_unused(store, chosen)
 
 
 def _watch(queue: Jobs, job: Job, console: Console) -> Job:
@@ -259,29 +287,6 @@ def _report(store: Store, job: Job, console: Console) -> int:
         list_failures(console, [f for f in failures if job.steps is None or f.step in job.steps])
         console.print("try again: ontogeny compute --retry-failed", job.run, highlight=False)
     return 1 if job.failed else 0
-
-
-def _chosen_specs(run: Run, kinds: str | None) -> list[Measurement]:
-    """Return the standard measurements of a run, of the kinds that were asked for."""
-    from compute.specs import standard_measurements
-
-    standard = standard_measurements(run)
-    if kinds is None:
-        return list(standard)
-    wanted = [kind.strip() for kind in kinds.split(",")]
-    known = sorted({spec.kind for spec in standard})
-    if unknown := [kind for kind in wanted if kind not in known]:
-        raise SettingsError(f"--kinds: no kind {unknown[0]!r}; there are {', '.join(known)}")
-    return [spec for spec in standard if spec.kind in wanted]
-
-
-def _chosen_steps(steps: str | None) -> list[int] | None:
-    if steps is None:
-        return None
-    try:
-        return [int(step) for step in steps.split(",")]
-    except ValueError as error:
-        raise SettingsError(f"--steps {steps!r}: give numbers, such as 0,100,200") from error
 
 
 def _digests(run: Run) -> dict[int, str] | None:

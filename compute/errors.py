@@ -10,7 +10,9 @@
     │   ├── CheckpointUnreadable    one checkpoint is missing, truncated or not finite
     │   ├── ShapesDiffer            one checkpoint's shapes are not the run's
     │   ├── UnknownArchitecture     no anatomy is known for this model
-    │   └── HubRefused              the hub did not give a revision
+    │   ├── HubRefused              the hub did not give a revision
+    │   │   └── HubUnreachable        it does not answer now; later it may
+    │   └── NoRoom                  a fetched checkpoint has no room on the disk
     ├── MeasurementError          a measurement cannot be made
     │   └── ChainsDiverged          too few SGLD chains stayed finite
     ├── StoreError                the store cannot be used
@@ -59,6 +61,14 @@ class UnknownArchitecture(RunError):
 
 class HubRefused(RunError):
     """The hub did not give a revision."""
+
+
+class HubUnreachable(HubRefused):
+    """The hub does not answer now; later it may."""
+
+
+class NoRoom(RunError):
+    """A fetched checkpoint has no room on the disk."""
 
 
 class MeasurementError(OntogenyError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from compute.errors import BadRecord, RunError
@@ -146,6 +146,8 @@ class Plan:
         self._known_failures = store.failures(run.name)
         self._failures: list[Failed] = []
         self._pace = Pace()
+        self._under_way = 0
+        self._to_open = set(unmeasured_steps(store, run, self._specs, wanted))
         self._counts: dict[str, Count] = {}
         for spec in self._specs:
             self._count(spec, total=len(wanted))
@@ -171,7 +173,9 @@ class Plan:
         """
         while self.has_tasks:
             if self._ready:
-                yield self._ready.popleft()
+                task = self._ready.popleft()
+                self._under_way += 1
+                yield dataclasses.replace(task, next_step=self._next_step())
             else:
                 self._plan_step(self._steps.popleft())
                 self._on_progress(self.progress())
@@ -184,6 +188,7 @@ class Plan:
         StoreFull
             If the disk of the store is full; what was put before stays.
         """
+        self._under_way -= 1
         if isinstance(outcome, Failure):
             self._fail(task, outcome.reason)
         else:
@@ -191,6 +196,21 @@ class Plan:
         self._on_progress(self.progress())
 
     # ------------------------------------------------------------------------------------------
+
+    def _next_step(self) -> int | None:
+        """Return the step that the worker of the task just given will probably open next.
+
+        Workers take tasks in turn, so its next task comes about as many tasks later as are under
+        way now, this one included. As many of those as are ready belong to the step that is being
+        given out; the others to the steps still to come that miss something. Where all belong to
+        this step, the answer is the first of those all the same: it is opened soon.
+        """
+        coming = [step for step in self._steps if step in self._to_open]
+        if not coming:
+            return None
+        tasks_of_a_step = sum(not isinstance(spec, NetworkMeasurement) for spec in self._specs)
+        beyond = max(0, self._under_way - len(self._ready) - 1)
+        return coming[min(beyond // max(1, tasks_of_a_step), len(coming) - 1)]
 
     def _plan_step(self, step: int) -> None:
         tasks = [
@@ -276,10 +296,29 @@ def _no_source(reason: str) -> str:
     return f"its ablation graph failed: {reason}"
 
 
+def unmeasured_steps(
+    store: Store, run: Run, specs: Sequence[Measurement], steps: Sequence[int] | None
+) -> list[int]:
+    """Return the steps whose checkpoint must be opened to measure ``specs``, ascending.
+
+    It is told from the number of records and failures of each kind, without asking for any
+    weights: where weights have changed, or other specs of a kind were measured, it may be wrong.
+    """
+    direct = [spec for spec in _with_sources(specs) if not isinstance(spec, NetworkMeasurement)]
+    keys = [*store.keys(run.name), *store.failures(run.name)]
+    found = Counter((parts.kind, parts.step) for parts in map(key_parts, keys))
+    wanted = Counter(spec.kind for spec in direct)
+    return [
+        step
+        for step in (run.steps if steps is None else sorted(set(steps)))
+        if any(found[kind, step] < count for kind, count in wanted.items())
+    ]
+
+
 def known_failures(store: Store, run: str) -> list[Failed]:
     """Return what is known to have failed on a run, by step and kind."""
     found = []
     for key, reason in store.failures(run).items():
-        kind, _, step = key_parts(key)
-        found.append(Failed(step, kind, reason))
+        parts = key_parts(key)
+        found.append(Failed(parts.step, parts.kind, reason))
     return sorted(found, key=lambda failed: (failed.step, failed.kind))

@@ -21,6 +21,7 @@ from compute.errors import BadRecord, SettingsError
 from compute.specs import LLCSpec, Measurement, measurement_key, spec_from_json, spec_to_json
 
 FORMAT = "ontogeny-record/1"
+WIDE_GRAPH = 512
 # What reading bytes that are not ours can raise.
 _WRONG = (SafetensorError, ValueError, LookupError, TypeError, AttributeError, SettingsError)
 
@@ -35,29 +36,55 @@ class AblationGraph:
         Names in order: ``EMB``, ``L0H0``, .., ``L0MLP``, .., ``LOGITS``.
     order
         Depth of each component; an edge runs from a lower to a higher order only.
+    method
+        ``exact``, or ``attribution`` for the first-order approximation.
+    prompts
+        The number of prompts that were averaged over.
     weight
         Row = ablated source, column = target: one minus the cosine similarity between the
         target's clean and ablated output, averaged over prompts and positions; 0 (no change) to
-        2, dimensionless. NaN where no edge can be.
-    weight_by_prompt
-        The same for each prompt, averaged over its positions.
-    norm_change
+        2, dimensionless. NaN where no edge can be. float16 for graphs of more than
+        `WIDE_GRAPH` components, else float32.
+    weight_error
+        Standard error of ``weight`` over prompts; NaN for a single prompt.
+    norm_change, norm_change_error
         Relative change of the target's output, ``|a' - a| / |a|``, 0 or more, dimensionless; NaN
-        where no edge can be.
-    loss_change
+        where no edge can be. Its standard error.
+    loss_change, loss_change_error
         Change of the mean loss when the component is ablated, nats (language) or squared units
         (regression); positive: removing it hurts. NaN where it was not measured.
+    logit_change, logit_change_error
+        Change of the correct next token's logit, averaged like the loss; negative: removing the
+        component hurts. NaN where it was not measured, and for regression.
     loss
         Mean clean loss on the prompts, in the unit of ``loss_change``; NaN with it.
+    weight_by_group
+        Means over groups of prompts, for the bootstrap: a group is one prompt, unless there are
+        too many (`compute.measure.effects`). Its columns are the edges, in the order of the
+        entries of ``weight`` that are not NaN, row by row. No rows for a graph that is too large
+        to keep them.
     """
 
     components: tuple[str, ...]
     order: Float[ndarray, " components"]
+    method: str
+    prompts: int
     weight: Float[ndarray, "components components"]
-    weight_by_prompt: Float[ndarray, "prompts components components"]
+    weight_error: Float[ndarray, "components components"]
     norm_change: Float[ndarray, "components components"]
+    norm_change_error: Float[ndarray, "components components"]
     loss_change: Float[ndarray, " components"]
+    loss_change_error: Float[ndarray, " components"]
+    logit_change: Float[ndarray, " components"]
+    logit_change_error: Float[ndarray, " components"]
     loss: float
+    weight_by_group: Float[ndarray, "groups edges"]
+
+    def group_weights(self) -> Float[ndarray, "groups components components"]:
+        """Return ``weight_by_group`` as matrices, in float64, 0 where no edge can be."""
+        dense = np.zeros((len(self.weight_by_group), *self.weight.shape))
+        dense[:, np.isfinite(self.weight)] = self.weight_by_group
+        return dense
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

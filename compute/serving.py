@@ -123,6 +123,10 @@ class ServiceProcess:
 def service_command(settings: Settings) -> list[str]:
     """Return the command that measures for the store of these settings."""
     command = [sys.executable, "-m", "compute.cli", "service", "--with-parent"]
+    command += ["--checkpoints", str(settings.checkpoints)]
+    command += ["--checkpoint-disk", str(settings.checkpoint_disk / 1e9)]
+    if settings.keep_checkpoints:
+        command.append("--keep-checkpoints")
     command += ["--data", str(settings.data), "--workers", str(settings.workers)]
     if settings.scheduler is not None:
         command += ["--scheduler", settings.scheduler]

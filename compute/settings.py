@@ -7,6 +7,7 @@ current folder, the file over the default.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import ipaddress
 import os
@@ -30,6 +31,8 @@ class Setting:
         As it is written on the command line; None where leaving it out means something.
     parse
         Makes a value of the text, or raises ValueError.
+    metavar
+        What the value is called; "" for a flag, which on the command line has none.
     """
 
     name: str
@@ -60,6 +63,9 @@ class Settings:
     path_prefix: str
     workers: int
     scheduler: str | None
+    checkpoints: Path
+    checkpoint_disk: int  # bytes
+    keep_checkpoints: bool
 
     def __post_init__(self) -> None:
         """Refuse to show the pages to a network without a token."""
@@ -103,6 +109,31 @@ def _address(text: str) -> str:
     return text
 
 
+def _place(text: str) -> Path:
+    # Absolute, since workers may have another current folder.
+    with contextlib.suppress(RuntimeError):  # a user without a home
+        return Path(text).expanduser().absolute()
+    return Path(text).absolute()
+
+
+def _gigabytes(text: str) -> int:
+    try:
+        size = float(text)
+    except ValueError:
+        raise ValueError("it is not a number of gigabytes, such as 10 or 0.5") from None
+    if not 0 < size < float("inf"):
+        raise ValueError("more than 0 GB are needed")
+    return round(size * 1e9)
+
+
+def _yes_or_no(text: str) -> bool:
+    answer = text.strip().lower()
+    if answer not in (*_YES, *_NO):
+        raise ValueError("say yes or no")
+    return answer in _YES
+
+
+_YES, _NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 SETTINGS: tuple[Setting, ...] = (
     Setting("data", "store", Path, "FOLDER", "the store: records and jobs; on a local disk"),
     Setting(
@@ -113,6 +144,23 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("path_prefix", "/", _prefix, "PATH", "the path behind a reverse proxy, such as /lab/"),
     Setting("workers", None, _count, "N", "measuring processes, one thread each; default: CPUs"),
     Setting("scheduler", None, _address, "URL", "a running Dask scheduler instead of own workers"),
+    Setting(
+        "checkpoints",
+        "~/.cache/ontogeny/checkpoints",
+        _place,
+        "FOLDER",
+        "where fetched revisions are, for all workers of a machine; on a local disk",
+    ),
+    Setting(
+        "checkpoint_disk",
+        "10",
+        _gigabytes,
+        "GB",
+        "the disk that fetched revisions may take at once",
+    ),
+    Setting(
+        "keep_checkpoints", "no", _yes_or_no, "", "keep fetched revisions when they are measured"
+    ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -132,11 +180,14 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
     for name in names or tuple(_BY_NAME):
         setting = _BY_NAME[name]
         default = f" (default: {setting.default})" if setting.default is not None else ""
+        how: dict[str, Any] = {"metavar": setting.metavar}
+        if not setting.metavar:
+            how = {"action": "store_const", "const": _YES[0]}
         parser.add_argument(
             setting.option,
             dest=f"setting_{name}",
-            metavar=setting.metavar,
             help=f"{setting.help}{default} [{setting.variable}]",
+            **how,
         )
 
 
@@ -183,9 +234,8 @@ def settings_table() -> str:
     rows = ["| option | environment, `ontogeny.toml` | default | |", "|---|---|---|---|"]
     for s in SETTINGS:
         default = "" if s.default is None else f"`{s.default}`"
-        rows.append(
-            f"| `{s.option} {s.metavar}` | `{s.variable}`, `{s.name}` | {default} | {s.help} |"
-        )
+        option = f"{s.option} {s.metavar}".strip()
+        rows.append(f"| `{option}` | `{s.variable}`, `{s.name}` | {default} | {s.help} |")
     return "\n".join(rows)
 
 

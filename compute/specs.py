@@ -8,13 +8,20 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args
 
 from compute.errors import SettingsError
 from compute.runs import Run
 
+Ablation: TypeAlias = Literal["zero", "mean", "resample"]
+Granularity: TypeAlias = Literal["components", "hooks"]
+Method: TypeAlias = Literal["exact", "attribution"]
 TaskName: TypeAlias = Literal["uniform", "unigram", "text", "passage", "regression"]
-TASK_NAMES: tuple[TaskName, ...] = ("uniform", "unigram", "text", "passage", "regression")
+TASK_NAMES: tuple[TaskName, ...] = get_args(TaskName)
+
+
+def _require_one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    _require(value in choices, f"{name} {value!r} is unknown; use one of {', '.join(choices)}")
 
 
 def _require(condition: bool, reason: str) -> None:
@@ -48,7 +55,7 @@ class TaskSpec:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
-        _require(self.name in TASK_NAMES, f"task name {self.name!r} is not one of {TASK_NAMES}")
+        _require_one_of("task name", self.name, TASK_NAMES)
         _require(self.prompts >= 1, "prompts must be at least 1")
         _require(self.length >= 2, "length must be at least 2 tokens")
 
@@ -60,24 +67,47 @@ class AblationSpec:
     Attributes
     ----------
     ablation
-        ``zero``: the component's output is set to zero at every position.
+        What a component's output becomes, at every position. ``zero``: zeros. ``mean``: its mean
+        over prompts and positions of a reference batch, the same task drawn afresh.
+        ``resample``: its output on another prompt of the batch.
+    granularity
+        ``components``: heads and MLPs. ``hooks``: queries, keys (also as rotated), values and
+        outputs of attention, of whole layers and of heads, and the MLPs' neurons: the nodes of
+        Rocchetti (2025); zero ablation only.
+    method
+        ``exact``: everything downstream is recomputed. ``attribution``: its first-order
+        approximation by gradients, for models that are too large for the exact graph.
+    probes
+        Random probes of every prompt and target; attribution only.
     embedding
         Ablate the token embedding too (``EMB``, a source only).
     logits
         Compare the logits too (``LOGITS``, a target only).
     loss_change
-        Also measure the change of the mean loss at ``LOGITS``, in nats; costs one pass over the
-        vocabulary for every component.
+        Also measure the changes of the mean loss, in nats, and of the correct token's logit; costs
+        one pass over the vocabulary for every component.
     """
 
-    ablation: Literal["zero"] = "zero"
+    ablation: Ablation = "zero"
+    granularity: Granularity = "components"
+    method: Method = "exact"
+    probes: int = 4
     embedding: bool = True
     logits: bool = True
     loss_change: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse an ablation that does not exist."""
-        _require(self.ablation == "zero", f"ablation {self.ablation!r} is unknown; use 'zero'")
+        """Refuse what does not exist or does not go together."""
+        _require_one_of("ablation", self.ablation, get_args(Ablation))
+        _require_one_of("granularity", self.granularity, get_args(Granularity))
+        _require_one_of("method", self.method, get_args(Method))
+        _require(self.probes >= 1, "probes must be at least 1")
+        if self.granularity == "hooks":
+            _require(
+                self.ablation == "zero" and self.method == "exact",
+                "granularity 'hooks' is defined for exact zero ablation only; "
+                "use granularity 'components'",
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,7 +151,7 @@ class GraphMeasurement:
     """One ablation graph of one checkpoint."""
 
     kind: ClassVar[str] = "graph"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     task: TaskSpec = TaskSpec()
     ablation: AblationSpec = AblationSpec()
 
@@ -139,7 +169,7 @@ class NetworkMeasurement:
     """
 
     kind: ClassVar[str] = "network"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     graph: GraphMeasurement = GraphMeasurement()
     threshold: float = 0.0
     resamples: int = 100
@@ -254,14 +284,21 @@ class KeyParts(NamedTuple):
     """What can be read off a key without its record."""
 
     kind: str
+    version: int
     run: str
     step: int
 
+    @property
+    def current(self) -> bool:
+        """Whether this version of the project measures the same thing under that name."""
+        known = MEASUREMENTS.get(self.kind)
+        return known is not None and known.version == self.version
+
 
 def key_parts(key: str) -> KeyParts:
-    """Return the kind, run and step of a key that `measurement_key` made."""
-    kind, _, run, step, _ = key.split("/")
-    return KeyParts(kind, run, int(step))
+    """Return the kind, version, run and step of a key that `measurement_key` made."""
+    kind, version, run, step, _ = key.split("/")
+    return KeyParts(kind, int(version), run, int(step))
 
 
 _NESTED: dict[str, type] = {

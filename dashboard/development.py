@@ -24,25 +24,35 @@ from compute.specs import (
     NetworkMeasurement,
     spec_digest,
 )
+from dashboard.figures.agreement import Agreement, agreement
 from dashboard.figures.curves import behaviour_curves, graph_curves, llc_curves
-from dashboard.figures.series import Curve, GraphPoint, GraphSeries, graph_point, graph_series
+from dashboard.figures.graphs import (
+    GraphPoint,
+    GraphSeries,
+    graph_point,
+    graph_series,
+    shared_names,
+)
+from dashboard.figures.series import Curve
+from dashboard.labels import (
+    ablation_label,
+    exact_twin,
+    graph_key,
+    graph_text,
+    is_approximate,
+    llc_text,
+    measurement_label,
+    network_text,
+    setting_order,
+)
 
 Kept: TypeAlias = (
     GraphPoint | NetworkMetrics | LLCEstimate | LanguageBehaviour | RegressionBehaviour
 )
 State: TypeAlias = Literal["measured", "failed", "missing"]
 
-TASK_LABELS = {
-    "text": "real text, repeated",
-    "unigram": "unigram tokens, repeated",
-    "uniform": "uniform tokens, repeated",
-    "passage": "passage",
-    "regression": "linear regression",
-}
-
-
 UNMEASURED = "not measured yet"
-NO_TASK = ""
+NO_GRAPH = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -78,15 +88,16 @@ class Development:
     Attributes
     ----------
     graphs
-        By task, most complete first.
+        One for each setting, by its name in addresses (`dashboard.labels.graph_key`), in the
+        order of the menus.
     curves
-        Of the run; those of a task are in ``task_curves``.
+        Of the run; those of a graph are in ``graph_curves``, by the same names.
     """
 
     run: Run
     graphs: Mapping[str, GraphSeries]
     curves: tuple[Curve, ...]
-    task_curves: Mapping[str, tuple[Curve, ...]]
+    graph_curves: Mapping[str, tuple[Curve, ...]]
     failures: tuple[Failure, ...]
     coverage: tuple[Coverage, ...]
 
@@ -95,9 +106,9 @@ class Development:
         """The components of the run's graphs, in order; empty while there is no graph."""
         return next((g.components for g in self.graphs.values()), ())
 
-    def curve(self, curve_id: str, task: str) -> Curve | None:
-        """Return a curve of the run or of ``task``, or None."""
-        every = (*self.curves, *self.task_curves.get(task, ()))
+    def curve(self, curve_id: str, graph: str) -> Curve | None:
+        """Return a curve of the run or of one of its graphs, or None."""
+        every = (*self.curves, *self.graph_curves.get(graph, ()))
         return next((c for c in every if c.id == curve_id), None)
 
 
@@ -105,6 +116,8 @@ def condense(record: Record) -> Kept:
     """Return a record without what no curve needs: the prompts of a graph, the traces of an LLC."""
     if isinstance(record, AblationGraph):
         return graph_point(record)
+    if isinstance(record, NetworkMetrics):
+        return dataclasses.replace(record, components=shared_names(record.components))
     if isinstance(record, LLCEstimate):
         empty = record.loss_trace[:, :0]
         return dataclasses.replace(record, loss_trace=empty, baseline_trace=empty)
@@ -117,12 +130,12 @@ def develop(
     """Return the development of ``run``; ``expected`` is what its coverage counts."""
     groups = _by_setting(points)
     broken = tuple(sorted(failures, key=lambda f: (f.step, f.kind)))
-    graphs, task_curves = _graphs(run, groups)
+    graphs, curves = _graphs(run, groups)
     return Development(
         run=run,
         graphs=graphs,
         curves=(*_llc(run, groups), *_behaviours(run, groups)),
-        task_curves=task_curves,
+        graph_curves=curves,
         failures=broken,
         coverage=_coverage(run, groups, broken, expected),
     )
@@ -147,33 +160,70 @@ def _of_kind(groups: _Groups, kind: type[Measurement]) -> list[tuple[Measurement
     return sorted((g for g in groups.values() if isinstance(g[0], kind)), key=lambda g: -len(g[1]))
 
 
+_Graphs: TypeAlias = dict[str, tuple[GraphMeasurement, dict[int, GraphPoint]]]
+
+
 def _graphs(
     run: Run, groups: _Groups
 ) -> tuple[dict[str, GraphSeries], dict[str, tuple[Curve, ...]]]:
+    found = _named_graphs(groups)
     series: dict[str, GraphSeries] = {}
     curves: dict[str, tuple[Curve, ...]] = {}
-    for spec, found in _of_kind(groups, GraphMeasurement):
-        assert isinstance(spec, GraphMeasurement)
-        task = spec.task.name
-        if task in series:
-            continue
-        points = {t: v for t, v in found.items() if isinstance(v, GraphPoint)}
+    for name, (spec, points) in found.items():
         metrics = _metrics_of(spec, groups)
         first = metrics[0] if metrics else (NetworkMeasurement(graph=spec), {})
-        series[task] = graph_series(
+        series[name] = graph_series(
             run.steps, points, first[1],
-            task=task, settings=_graph_text(spec), node_settings=_network_text(first[0]),
+            spec=spec, setting=_setting(name, spec), settings=graph_text(spec),
+            node_settings=network_text(first[0]),
+            agreement=_agreement(run, spec, points, found),
         )  # fmt: skip
         made: list[Curve] = []
         for i, (network, at) in enumerate(metrics or [first]):
             suffix = f"~{network.threshold:g}" if i else ""
-            text = _network_text(network)
+            text = network_text(network)
             made += graph_curves(run.steps, points, at, settings=text, suffix=suffix)
-        curves[task] = tuple(made)
+        curves[name] = tuple(made)
     if not series:
-        curves[NO_TASK] = tuple(graph_curves(run.steps, {}, {}, settings=UNMEASURED))
-    order = [t for t in TASK_LABELS if t in series]
-    return {t: series[t] for t in order}, curves
+        curves[NO_GRAPH] = tuple(graph_curves(run.steps, {}, {}, settings=UNMEASURED))
+    return series, curves
+
+
+def _named_graphs(groups: _Groups) -> _Graphs:
+    """Return the points of each graph setting by name, in the order of the menus.
+
+    Of settings that differ in prompts only, the most complete one has the plain name.
+    """
+    found: _Graphs = {}
+    for spec, points in _of_kind(groups, GraphMeasurement):
+        assert isinstance(spec, GraphMeasurement)
+        name = graph_key(spec)
+        if name in found:
+            name += f"~{spec_digest(spec)[:4]}"
+        found[name] = (spec, {t: v for t, v in points.items() if isinstance(v, GraphPoint)})
+    return dict(sorted(found.items(), key=lambda item: setting_order(item[1][0])))
+
+
+def _setting(name: str, spec: GraphMeasurement) -> str:
+    """Return what an ablation is called beside its task; other prompts of the same are told."""
+    label = ablation_label(spec)
+    return f"{label}, {graph_text(spec)}" if "~" in name else label
+
+
+def _agreement(
+    run: Run, spec: GraphMeasurement, points: Mapping[int, GraphPoint], every: _Graphs
+) -> Agreement | None:
+    """Return how an approximation agrees with the exact graph, of the same prompts if there is."""
+    if not is_approximate(spec):
+        return None
+    twin = exact_twin(spec)
+    same = (found for other, found in every.values() if other == twin)
+    exact = next(same, every.get(graph_key(twin), (twin, {}))[1])
+    alike = {
+        t: g.edges for t, g in exact.items()
+        if t in points and g.components == points[t].components
+    }  # fmt: skip
+    return agreement(run.steps, {t: g.edges for t, g in points.items()}, alike)
 
 
 def _metrics_of(
@@ -196,7 +246,7 @@ def _llc(run: Run, groups: _Groups) -> list[Curve]:
         assert isinstance(spec, LLCMeasurement)
         records = {t: v for t, v in found.items() if isinstance(v, LLCEstimate)}
         curves += llc_curves(
-            run.steps, records, settings=_llc_text(spec), suffix=f"~{i + 1}" if i else ""
+            run.steps, records, settings=llc_text(spec), suffix=f"~{i + 1}" if i else ""
         )
     return curves
 
@@ -237,28 +287,3 @@ def _coverage(
             )
         )  # fmt: skip
     return tuple(rows)
-
-
-def measurement_label(spec: Measurement) -> str:
-    """Return what a measurement is called in the coverage list."""
-    if isinstance(spec, GraphMeasurement):
-        return f"ablation graph, {TASK_LABELS[spec.task.name]}"
-    if isinstance(spec, NetworkMeasurement):
-        task = TASK_LABELS[spec.graph.task.name]
-        return f"graph metrics, {task}, {_network_text(spec)}"
-    return "LLC" if isinstance(spec, LLCMeasurement) else "loss and behaviours"
-
-
-def _graph_text(spec: GraphMeasurement) -> str:
-    count = spec.task.prompts
-    return f"{count} prompt{'s' if count > 1 else ''}, {spec.ablation.ablation} ablation"
-
-
-def _network_text(spec: NetworkMeasurement) -> str:
-    return f"edges ≥ {spec.threshold:g}" if spec.threshold else "all edges"
-
-
-def _llc_text(spec: LLCMeasurement) -> str:
-    llc = spec.llc
-    size = f"{llc.chains} × {llc.draws}"
-    return f"{size} · ε {llc.step_size:g} · nβ {llc.nbeta:g} · γ {llc.gamma:g}"

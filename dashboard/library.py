@@ -69,8 +69,8 @@ class Library:
 
 
 def _failure(key: str, reason: str) -> Failure:
-    kind, _, step = key_parts(key)
-    return Failure(step, kind, reason)
+    parts = key_parts(key)
+    return Failure(parts.step, parts.kind, reason)
 
 
 def _expected(run: Run, points: list[Point]) -> list[Measurement]:

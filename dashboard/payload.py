@@ -5,8 +5,12 @@ file can be addressed by its digest and cached for ever.
 
 The layout: the header's length (uint32, little-endian), the header (UTF-8 JSON, padded with spaces
 to a multiple of 8), then the arrays, each starting at a multiple of 8. Wherever the header holds
-``{"at": offset, "type": "f2" | "f4" | "i2", "shape": [..]}`` there is an array; offsets count from
-the end of the header.
+``{"at": offset, "type": "f2" | "f4" | "i2" | "i4" | "u2", "shape": [..]}`` there is an array;
+offsets count from the end of the header. An array that holds nothing but NaN is not written: its
+``type`` is ``nan``.
+
+The edges of small graphs are ``table``: every edge at every checkpoint. Those of wide graphs are
+``lists``: for each checkpoint its heaviest edges, heaviest first, and exact totals of all.
 """
 
 from __future__ import annotations
@@ -18,12 +22,20 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from dashboard.development import TASK_LABELS, Development
-from dashboard.figures.series import METRIC_NAMES, Curve, GraphSeries
+from compute.specs import standard_measurements
+from dashboard.components import kind_of
+from dashboard.development import Development
+from dashboard.figures.agreement import Agreement
+from dashboard.figures.edges import KEPT_EDGES, EdgeLists, EdgeSeries, EdgeTable
+from dashboard.figures.graphs import GraphSeries
+from dashboard.figures.series import METRIC_NAMES, Curve
+from dashboard.labels import TASK_LABELS, ablation_meaning, is_approximate
 
-VERSION = 1
+VERSION = 2
 STATE_CODES = {"measured": "m", "failed": "f", "missing": "-"}
 WEIGHT_SHARE_SHOWN = 0.9
+# Above so many edges not all are drawn at first, but the heaviest few; of wide graphs, more.
+MANY_EDGES, MANY_SHOWN, WIDE_SHOWN = 1_500, 300, 1_000
 
 
 class _Arrays:
@@ -35,6 +47,8 @@ class _Arrays:
 
     def add(self, values: ndarray, kind: str) -> dict[str, Any]:
         """Append an array and return what the header says of it."""
+        if values.dtype.kind == "f" and values.size and np.isnan(values).all():
+            return {"at": 0, "type": "nan", "shape": list(values.shape)}
         data = np.ascontiguousarray(values, dtype=f"<{kind}").tobytes()
         place = {"at": self._end, "type": kind, "shape": list(values.shape)}
         data += b"\0" * (-len(data) % 8)
@@ -60,16 +74,11 @@ def decode(data: bytes) -> tuple[dict[str, Any], bytes]:
 
 def array(place: dict[str, Any], data: bytes) -> ndarray:
     """Return the array that a header's entry names."""
+    if place["type"] == "nan":
+        return np.full(place["shape"], np.nan, dtype=np.float32)
     count = int(np.prod(place["shape"]))
     values = np.frombuffer(data, dtype=f"<{place['type']}", count=count, offset=place["at"])
     return values.reshape(place["shape"])
-
-
-def kind_of(component: str) -> str:
-    """Return ``head``, ``mlp`` or ``io``."""
-    if component in ("EMB", "LOGITS"):
-        return "io"
-    return "mlp" if component.endswith("MLP") else "head"
 
 
 def default_threshold(weight: ndarray) -> float:
@@ -94,11 +103,11 @@ def _header(development: Development, arrays: _Arrays) -> dict[str, Any]:
             "licence": run.licence,
         },
         "steps": list(run.steps),
-        "graphs": {task: _graph(g, arrays) for task, g in development.graphs.items()},
+        "graphs": _graphs(development, arrays),
         "curves": [_curve(c, arrays) for c in development.curves],
-        "taskCurves": {
-            task: [_curve(c, arrays) for c in curves]
-            for task, curves in development.task_curves.items()
+        "graphCurves": {
+            name: [_curve(c, arrays) for c in curves]
+            for name, curves in development.graph_curves.items()
         },
         "failures": [vars(f) for f in development.failures],
         "coverage": [
@@ -108,20 +117,38 @@ def _header(development: Development, arrays: _Arrays) -> dict[str, Any]:
     }
 
 
-def _graph(series: GraphSeries, arrays: _Arrays) -> dict[str, Any]:
-    finite = series.weight[np.isfinite(series.weight)]
+def default_top(possible: int) -> int | None:
+    """Return how many edges are drawn at most unless the reader says else; None for all."""
+    return MANY_SHOWN if possible > MANY_EDGES else None
+
+
+def _graphs(development: Development, arrays: _Arrays) -> dict[str, Any]:
+    standard = standard_measurements(development.run)
     return {
-        "label": TASK_LABELS[series.task],
+        name: _graph(series, arrays) | {"standard": series.spec in standard}
+        for name, series in development.graphs.items()
+    }
+
+
+def _graph(series: GraphSeries, arrays: _Arrays) -> dict[str, Any]:
+    spec, weight = series.spec, series.edges.weight
+    finite = weight[np.isfinite(weight)]
+    return {
+        "task": spec.task.name,
+        "label": TASK_LABELS[spec.task.name],
+        "ablation": spec.ablation.ablation,
+        "setting": series.setting,
+        "meaning": ablation_meaning(spec),
+        "approximate": is_approximate(spec),
+        "prompts": series.prompts,
         "settings": series.settings,
         "nodeSettings": series.node_settings,
         "components": [{"name": c, "kind": kind_of(c)} for c in series.components],
         "order": [float(x) for x in series.order],
-        "edges": arrays.add(series.edges, "i2"),
-        "weight": arrays.add(series.weight, "f2"),
-        "error": arrays.add(series.error, "f2"),
-        "lossChange": arrays.add(series.loss_change, "f4"),
         "heaviest": float(finite.max()) if len(finite) else 0.0,
-        "threshold": default_threshold(series.weight),
+        **_edges(series.edges, arrays),
+        **_effects(series, arrays),
+        "agreement": _agreement(series.agreement, arrays),
         "metrics": [
             {
                 "id": name,
@@ -132,6 +159,53 @@ def _graph(series: GraphSeries, arrays: _Arrays) -> dict[str, Any]:
             }
             for i, name in enumerate(series.node_names)
         ],
+    }
+
+
+def _edges(edges: EdgeSeries, arrays: _Arrays) -> dict[str, Any]:
+    values = {
+        "weight": arrays.add(edges.weight, "f2"),
+        "error": arrays.add(edges.weight_error, "f2"),
+        "norm": arrays.add(edges.norm, "f2"),
+        "normError": arrays.add(edges.norm_error, "f2"),
+    }
+    if isinstance(edges, EdgeTable):
+        return {
+            "threshold": default_threshold(edges.weight),
+            "top": default_top(len(edges.ends)),
+            "table": {"ends": arrays.add(edges.ends, "i2"), **values},
+        }
+    return {"threshold": 0.0, "top": WIDE_SHOWN, "lists": values | _lists(edges, arrays)}
+
+
+def _lists(edges: EdgeLists, arrays: _Arrays) -> dict[str, Any]:
+    return {
+        "kept": KEPT_EDGES,
+        "offsets": arrays.add(edges.offsets, "i4"),
+        "source": arrays.add(edges.source, "u2"),
+        "target": arrays.add(edges.target, "u2"),
+        "possible": arrays.add(edges.possible, "i4"),
+        "positive": arrays.add(edges.positive, "i4"),
+        "total": arrays.add(edges.total, "f4"),
+    }
+
+
+def _effects(series: GraphSeries, arrays: _Arrays) -> dict[str, Any]:
+    return {
+        "lossChange": arrays.add(series.loss_change, "f4"),
+        "lossError": arrays.add(series.loss_error, "f2"),
+        "logitChange": arrays.add(series.logit_change, "f4"),
+        "logitError": arrays.add(series.logit_error, "f2"),
+    }
+
+
+def _agreement(found: Agreement | None, arrays: _Arrays) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "rho": arrays.add(found.rho, "f4"),
+        "edges": arrays.add(found.edges, "i4"),
+        "sampled": found.sampled,
     }
 
 

@@ -1,7 +1,8 @@
 """The selection in the URL: what the reader looks at. Nothing of it is kept on the server.
 
 Unknown keys are ignored; a value that cannot be is replaced by the default. The step, the
-threshold and the zoom live in the browser alone: ``assets/modules/address.mjs``.
+threshold, how many edges are drawn and the zoom live in the browser alone:
+``assets/modules/address.mjs``.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class View:
     """What decides the lanes: sent by the browser when the reader commits a change, not a drag."""
 
     run: str
-    task: str
+    graph: str
     axis: AxisKind
     lanes: tuple[str, ...]
     metric: str
@@ -57,12 +58,12 @@ def choose_run(runs: list[Run], search: str | None) -> Run | None:
     return next((r for r in runs if r.name == name), None)
 
 
-def default_lanes(development: Development, task: str) -> tuple[str, ...]:
+def default_lanes(development: Development, graph: str) -> tuple[str, ...]:
     """Return the lanes of a first visit: LLC, loss, one graph metric, one behaviour."""
-    known = [c.id for c in development.task_curves.get(task, ())]
-    graph = next((g for g in GRAPH_LANES if g in known), next(iter(known), GRAPH_LANES[0]))
+    known = [c.id for c in development.graph_curves.get(graph, ())]
+    metric = next((g for g in GRAPH_LANES if g in known), next(iter(known), GRAPH_LANES[0]))
     wanted = DEFAULT_LANES[development.run.family]
-    return tuple(graph if lane == "graph" else lane for lane in wanted)
+    return tuple(metric if lane == "graph" else lane for lane in wanted)
 
 
 def view_from_json(value: Mapping[str, Any]) -> View | None:
@@ -77,7 +78,7 @@ def view_from_json(value: Mapping[str, Any]) -> View | None:
     component = value.get("component")
     return View(
         run=run,
-        task=str(value.get("task", "")),
+        graph=str(value.get("graph", "")),
         axis=cast("AxisKind", axis) if axis in AXIS_KINDS else "log",
         lanes=tuple(str(x) for x in lanes[:MAX_LANES]) if isinstance(lanes, list) else (),
         metric=str(value.get("metric", "")),

@@ -124,7 +124,7 @@ def _all_facts(context: Context, run: Run | None) -> str:
     if run is None:
         return ""
     count = len(context.library.development(run.name).components)
-    return _facts(run) + (f" · {count} components" if count else "")
+    return _facts(run) + (f" · {count:,} components" if count else "")
 
 
 def _facts(run: Run) -> str:

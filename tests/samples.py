@@ -46,6 +46,40 @@ def a_run(name: str = "small", steps: int = 5, *, location: Path | str = "/nowhe
     )
 
 
+def a_graph(
+    by_prompt: np.ndarray,
+    *,
+    components: tuple[str, ...] | None = None,
+    order: np.ndarray | None = None,
+    loss_change: np.ndarray | None = None,
+    loss: float = 1.0,
+) -> AblationGraph:
+    """A graph whose prompts have the given weights, ``[prompts, n, n]``, NaN where no edge is."""
+    by_prompt = np.asarray(by_prompt, dtype=np.float32)
+    prompts, n = by_prompt.shape[:2]
+    weight = by_prompt.mean(0)
+    error = np.full_like(weight, np.nan)
+    if prompts > 1:
+        error = by_prompt.std(0, ddof=1) / np.sqrt(prompts)
+    none = np.full(n, np.nan, np.float32)
+    return AblationGraph(
+        components=components or tuple(f"L{i}MLP" for i in range(n)),
+        order=np.arange(n) if order is None else np.asarray(order),
+        method="exact",
+        prompts=prompts,
+        weight=weight,
+        weight_error=error,
+        norm_change=weight,
+        norm_change_error=error,
+        loss_change=np.zeros(n, np.float32) if loss_change is None else loss_change,
+        loss_change_error=none,
+        logit_change=none,
+        logit_change_error=none,
+        loss=loss,
+        weight_by_group=by_prompt[:, np.isfinite(weight)],
+    )
+
+
 def a_digest(run: Run, step: int) -> str:
     return f"weights-{step}"
 
@@ -55,15 +89,7 @@ def a_record(spec: Measurement, step: int = 0, *, prompts: int = 2) -> Record:
     if isinstance(spec, GraphMeasurement):
         weight = np.triu(np.full((n, n), 0.1 + step, np.float32), 1)
         weight[np.tril_indices(n)] = np.nan
-        return AblationGraph(
-            components=COMPONENTS,
-            order=np.arange(n, dtype=np.float32),
-            weight=weight,
-            weight_by_prompt=np.stack([weight] * prompts),
-            norm_change=weight,
-            loss_change=np.zeros(n, np.float32),
-            loss=2.0,
-        )
+        return a_graph(np.stack([weight] * prompts), components=COMPONENTS, loss=2.0)
     if isinstance(spec, NetworkMeasurement):
         node, graph = np.ones((1, n), np.float32), np.ones(1, np.float32)
         return NetworkMetrics(

@@ -29,13 +29,15 @@ MAY_IMPORT = {
     "engine": "errors worker",
     "plan": "errors runs specs records store worker",
     "service": "errors runs specs store jobs plan engine models",
-    "bundle": "errors runs records store",
+    "bundle": "errors runs specs records store",
     "check": "errors runs specs store plan",
     "serving": "errors settings",
     "terminal": "jobs plan",
-    "commands": "errors settings runs specs store jobs plan engine service bundle check serving "
-    "terminal models",
-    "cli": "errors settings commands",
+    "choices": "errors runs specs",
+    "downloads": "errors runs settings specs store plan models",
+    "commands": "errors settings runs specs store jobs plan worker engine service bundle check "
+    "serving terminal models choices downloads",
+    "cli": "errors settings choices commands",
 }
 
 # What the dashboard may import of `compute`, and the parts of it that are pure.
@@ -51,13 +53,14 @@ DOORS = {
     "transformers": ["compute.models"],
     "transformer_lens": ["compute.models"],
     "huggingface_hub": ["compute.models"],
+    "filelock": ["compute.models"],
     "networkx": ["compute.measure"],
     "arviz_stats": ["compute.measure"],
     "dash": ["dashboard"],
     "flask": ["dashboard"],
     "plotly": ["dashboard.figures"],
     "waitress": ["compute.serving"],
-    "rich": ["compute.terminal", "compute.commands"],
+    "rich": ["compute.terminal", "compute.commands", "compute.downloads"],
 }
 
 

@@ -159,3 +159,28 @@ def test_a_bundle_without_its_records_is_refused(other, bundle):
 def test_bundles_are_found_by_name(bundle):
     assert bundles(bundle.parent) == [bundle]
     assert bundles(bundle.parent / "nowhere") == []
+
+
+def outdated(key):
+    kind, version, rest = key.split("/", 2)
+    return f"{kind}/{int(version) - 1}/{rest}"
+
+
+def test_records_of_an_earlier_version_stay_behind(full, other, tmp_path):
+    key = a_task(RUN, 0, GRAPH).key
+    full.put_many({outdated(key): b"of another form"}, RUN.name)
+    export_run(full, RUN, tmp_path / "bundle", recipe=None)
+    assert import_bundle(other, tmp_path / "bundle").records == 10
+
+
+def test_a_bundle_of_an_earlier_version_says_so(other, bundle):
+    with zipfile.ZipFile(bundle / RECORDS_FILE) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(bundle / RECORDS_FILE, "w") as archive:
+        for key, data in records.items():
+            archive.writestr(outdated(key), data)
+    about = json.loads((bundle / RUN_FILE).read_text())
+    about["sha256"] = hashlib.sha256((bundle / RECORDS_FILE).read_bytes()).hexdigest()
+    (bundle / RUN_FILE).write_text(json.dumps(about))
+    with pytest.raises(BadRecord, match="an earlier version made all of its records"):
+        import_bundle(other, bundle)

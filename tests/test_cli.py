@@ -20,6 +20,8 @@ from compute.jobs import Jobs
 from compute.models.developments.icl_regression import IclRegression
 from compute.models.developments.training import train
 from compute.records import to_bytes
+from compute.serving import service_command
+from compute.settings import resolve
 from tests.samples import GRAPH, a_measured, a_run, a_task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +62,21 @@ def test_help_starts_at_once_and_loads_nothing_heavy():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"torch", "numpy", "dash", "rich", "distributed"} & set(modules)
+
+
+@pytest.mark.parametrize("keep", ["yes", "no"])
+def test_the_service_beside_the_pages_has_their_settings(tmp_path, keep):
+    environment = {
+        "ONTOGENY_DATA": str(tmp_path / "store"),
+        "ONTOGENY_WORKERS": "3",
+        "ONTOGENY_CHECKPOINTS": str(tmp_path / "fetched"),
+        "ONTOGENY_CHECKPOINT_DISK": "0.123456789",
+        "ONTOGENY_KEEP_CHECKPOINTS": keep,
+    }
+    chosen = resolve(environment=environment)
+    program, *arguments = service_command(chosen)[2:]
+    assert program == "compute.cli"
+    assert resolve(build_parser().parse_args(arguments), environment={}) == chosen
 
 
 def test_version(capsys):

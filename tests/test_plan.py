@@ -1,16 +1,27 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import pytest
 
 from compute.errors import CheckpointUnreadable
-from compute.plan import Pace, Plan
+from compute.plan import Pace, Plan, unmeasured_steps
 from compute.records import to_bytes
 from compute.runs import coarse_to_fine
 from compute.specs import GraphMeasurement, NetworkMeasurement, TaskSpec
 from compute.worker import Failure, Success
-from tests.samples import BEHAVIOUR, GRAPH, NETWORK, a_digest, a_measured, a_run, a_task, measure
+from tests.samples import (
+    BEHAVIOUR,
+    GRAPH,
+    LLC,
+    NETWORK,
+    a_digest,
+    a_measured,
+    a_run,
+    a_task,
+    measure,
+)
 
 RUN = a_run(steps=9)
 
@@ -151,6 +162,63 @@ def test_progress_counts_up_to_the_total(store):
     do(a_plan(store, [GRAPH, BEHAVIOUR], on_progress=lambda progress: seen.append(progress.done)))
     assert seen == sorted(seen)
     assert (seen[0], seen[-1]) == (0, 18)
+
+
+def hints(store, workers, specs=(GRAPH,), **kwargs):
+    """Have so many workers take tasks in turn; return each task's step and its hint."""
+    plan, under_way, given = a_plan(store, specs, **kwargs), [], []
+    for task in plan.tasks():
+        given.append((task.step, task.next_step))
+        under_way.append(task)
+        if len(under_way) == workers:
+            done = under_way.pop(0)
+            plan.keep(done, measure(done))
+    return given
+
+
+def test_one_worker_is_told_the_step_that_it_opens_next(store):
+    order = coarse_to_fine(RUN.steps)
+    assert hints(store, 1) == list(zip(order, [*order[1:], None], strict=True))
+
+
+def test_of_several_workers_each_is_told_the_step_that_it_will_get(store):
+    order = coarse_to_fine(RUN.steps)
+    given = hints(store, 3)
+    # Once all are at work: three tasks later.
+    for place, (_, told) in enumerate(given[2:-3], start=2):
+        assert told == order[place + 3]
+
+
+def test_workers_that_share_a_checkpoint_are_all_told_the_one_after_it(store):
+    order = coarse_to_fine(RUN.steps)
+    given = hints(store, 2, [GRAPH, BEHAVIOUR, LLC])
+    following = dict(itertools.pairwise(order))
+    assert given[:-3] == [(step, following[step]) for step in order[:-1] for _ in range(3)]
+    assert [told for _, told in given[-3:]] == [None] * 3
+
+
+def test_a_step_that_misses_nothing_is_nobodys_next(store):
+    order = coarse_to_fine(RUN.steps)
+    store.put(a_measured(a_task(RUN, order[1])))
+    store.put_failure(a_task(RUN, order[2]).key, "not finite")
+    assert hints(store, 1)[0] == (order[0], order[3])
+
+
+def test_the_hint_is_no_part_of_a_task():
+    task = a_task(RUN)
+    told = dataclasses.replace(task, next_step=3)
+    assert (told.key, told) == (task.key, task)
+
+
+def test_steps_whose_checkpoint_must_be_opened(store):
+    other = GraphMeasurement(task=TaskSpec(name="uniform"))
+    store.put(a_measured(a_task(RUN, 2)))
+    assert unmeasured_steps(store, RUN, [GRAPH], [1, 2, 3]) == [1, 3]
+    assert unmeasured_steps(store, RUN, [GRAPH, other], [1, 2, 3]) == [1, 2, 3]
+    # What is derived opens nothing; its graph does.
+    assert unmeasured_steps(store, RUN, [NETWORK], [1, 2, 3]) == [1, 3]
+    store.put_failure(a_task(RUN, 3).key, "not finite")
+    assert unmeasured_steps(store, RUN, [GRAPH], None) == [0, 1, 4, 5, 6, 7, 8]
 
 
 class Clock:

@@ -26,6 +26,8 @@ def test_defaults():
     assert (settings.host, settings.port, settings.token) == ("127.0.0.1", 8050, None)
     assert (settings.data, settings.path_prefix) == (Path("store"), "/")
     assert settings.workers >= 1
+    assert settings.checkpoints == Path.home() / ".cache" / "ontogeny" / "checkpoints"
+    assert (settings.checkpoint_disk, settings.keep_checkpoints) == (10_000_000_000, False)
 
 
 def test_command_line_wins_over_environment_over_file_over_default(tmp_path):
@@ -48,11 +50,31 @@ def test_an_empty_environment_variable_is_none():
         (("--port", "70000"), "1 to 65535"),
         (("--workers", "0"), "at least 1 worker"),
         (("--scheduler", "host:1"), "tcp://"),
+        (("--checkpoint-disk", "much"), "not a number of gigabytes"),
+        (("--checkpoint-disk", "0"), "more than 0 GB"),
+        (("--checkpoint-disk", "nan"), "more than 0 GB"),
     ],
 )
 def test_values_that_will_not_do_are_refused_with_their_origin(arguments, reason):
     with pytest.raises(SettingsError, match=reason):
         chosen(*arguments)
+
+
+def test_a_flag_has_no_value_on_the_command_line_and_yes_or_no_elsewhere(tmp_path):
+    assert chosen("--keep-checkpoints").keep_checkpoints
+    assert chosen(environment={"ONTOGENY_KEEP_CHECKPOINTS": "1"}).keep_checkpoints
+    file = tmp_path / "ontogeny.toml"
+    file.write_text("keep_checkpoints = true\ncheckpoint_disk = 0.5\n")
+    assert chosen(file=file).keep_checkpoints
+    assert chosen(file=file).checkpoint_disk == 500_000_000
+    assert not chosen(environment={"ONTOGENY_KEEP_CHECKPOINTS": "no"}, file=file).keep_checkpoints
+    with pytest.raises(SettingsError, match="KEEP_CHECKPOINTS: 'perhaps' will not do: say yes"):
+        chosen(environment={"ONTOGENY_KEEP_CHECKPOINTS": "perhaps"})
+
+
+def test_the_folder_of_checkpoints_is_whole_since_workers_may_be_elsewhere():
+    assert chosen("--checkpoints", "here").checkpoints == Path("here").absolute()
+    assert chosen("--checkpoints", "~/there").checkpoints == Path.home() / "there"
 
 
 def test_a_wrong_variable_is_named():

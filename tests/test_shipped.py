@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from compute.bundle import bundles, import_bundle
 from compute.records import Measured
 from compute.specs import (
+    AblationSpec,
     GraphMeasurement,
     LLCMeasurement,
+    TaskSpec,
     spec_digest,
     standard_measurements,
 )
@@ -20,6 +23,7 @@ from compute.store import Store
 
 DATA = Path(__file__).parents[1] / "data"
 GUIDE = (Path(__file__).parents[1] / "dashboard" / "guide.md").read_text(encoding="utf-8")
+UNIGRAM = [GraphMeasurement(task=TaskSpec(name="unigram"))]
 NAMES = ("stdlib_lm", "icl_regression")
 
 
@@ -37,11 +41,15 @@ def measured(store: Store, run: str, kind: str) -> list[Measured]:
     return sorted((m for m in found if m), key=lambda m: m.step)
 
 
-def graphs(store: Store, task: str) -> dict[int, Measured]:
+def graphs(store: Store, task: str, **ablation: str) -> dict[int, Measured]:
+    """The graphs of ``stdlib_lm`` on a task, by step; exact and of zero ablation unless named."""
+    wanted = AblationSpec(**ablation)
     return {
         m.step: m
         for m in measured(store, "stdlib_lm", "graph")
-        if isinstance(m.spec, GraphMeasurement) and m.spec.task.name == task
+        if isinstance(m.spec, GraphMeasurement)
+        and m.spec.task.name == task
+        and m.spec.ablation == wanted
     }
 
 
@@ -145,12 +153,33 @@ def language_facts(store: Store) -> list[str]:
     ]
 
 
+def ablation_facts(store: Store) -> list[str]:
+    """What the guide says of the other graphs of ``stdlib_lm``, read off the records."""
+    facts = []
+    for name in ("zero", "mean", "resample"):
+        record = at(graphs(store, "text", ablation=name), 6_000)
+        source, target = (record.components.index(c) for c in ("L2H3", "L3H0"))
+        facts.append(
+            f"{name}: {record.weight[source, target]:.3f} ± "
+            f"{1.96 * record.weight_error[source, target]:.3f} and "
+            f"{record.loss_change[source]:.2f} ± {1.96 * record.loss_change_error[source]:.2f} nats"
+        )
+    agreement = []
+    exact = graphs(store, "text")
+    for step, m in graphs(store, "text", method="attribution").items():
+        edges = np.isfinite(exact[step].record.weight)
+        pair = (m.record.weight[edges], exact[step].record.weight[edges])
+        agreement.append(spearmanr(*pair).statistic)
+    low, middle, high = np.percentile(agreement, [0, 50, 100])
+    return [*facts, f"{low:.2f} to {high:.2f} over the checkpoints, median {middle:.2f}"]
+
+
 def rank(store: Store, component: str, step: int) -> int:
     """The place of a component by out-strength on unigram tokens, 1 for the strongest."""
     record = next(
         m.record
         for m in measured(store, "stdlib_lm", "network")
-        if m.step == step and m.spec.graph.task.name == "unigram"
+        if m.step == step and m.spec.graph in UNIGRAM
     )
     strength = record.node_values[record.node_names.index("out_strength")]
     return int((strength > strength[record.components.index(component)]).sum()) + 1
@@ -158,7 +187,7 @@ def rank(store: Store, component: str, step: int) -> int:
 
 def test_two_components_spread_most_at_every_checkpoint(store):
     for m in measured(store, "stdlib_lm", "network"):
-        if m.spec.graph.task.name == "unigram":
+        if m.spec.graph in UNIGRAM:
             strength = m.record.node_values[m.record.node_names.index("out_strength")]
             first_two = {m.record.components[i] for i in np.argsort(-strength)[:2]}
             assert first_two == {"EMB", "L0MLP"}, m.step
@@ -185,7 +214,7 @@ def regression_facts(store: Store) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("facts", [language_facts, regression_facts])
+@pytest.mark.parametrize("facts", [language_facts, regression_facts, ablation_facts])
 def test_the_guide_quotes_the_shipped_records(store, facts):
     text = " ".join(GUIDE.split())
     missing = [fact for fact in facts(store) if fact not in text]

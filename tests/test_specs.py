@@ -70,7 +70,9 @@ def test_points_of_one_curve_share_their_spec_digest():
         (TaskSpec, {"name": "nonsense"}),
         (TaskSpec, {"prompts": 0}),
         (TaskSpec, {"length": 1}),
-        (AblationSpec, {"ablation": "mean"}),
+        (AblationSpec, {"ablation": "noise"}),
+        (AblationSpec, {"probes": 0}),
+        (AblationSpec, {"granularity": "hooks", "ablation": "mean"}),
         (LLCSpec, {"step_size": 0.0}),
         (LLCSpec, {"nbeta": -1.0}),
         (LLCSpec, {"gamma": -1.0}),
@@ -110,4 +112,12 @@ def test_standard_measurements_cover_every_kind_and_every_network_has_its_graph(
 
 def test_what_a_key_says_can_be_read_back():
     key = measurement_key(GraphMeasurement(), **WHERE)
-    assert key_parts(key) == ("graph", WHERE["run"], WHERE["step"])
+    version = GraphMeasurement.version
+    assert key_parts(key) == ("graph", version, WHERE["run"], WHERE["step"])
+    assert key_parts(key).current
+
+
+def test_a_key_of_an_earlier_version_is_known_as_such():
+    key = measurement_key(GraphMeasurement(), **WHERE)
+    old = key.replace(f"/{GraphMeasurement.version}/", f"/{GraphMeasurement.version - 1}/", 1)
+    assert not key_parts(old).current

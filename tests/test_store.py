@@ -39,10 +39,10 @@ def test_a_record_is_written_once(store):
 
 
 def test_large_records_come_back_whole(store):
-    measured = a_measured(a_task(RUN), prompts=5_000)
+    measured = a_measured(a_task(RUN), prompts=12_000)
     store.put(measured)
     assert len(store.get_bytes(measured.key)) > 200_000
-    assert store.get(measured.key).record.weight_by_prompt.shape[0] == 5_000
+    assert store.get(measured.key).record.weight_by_group.shape[0] == 12_000
 
 
 def test_nothing_is_evicted(tmp_path):

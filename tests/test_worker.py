@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from compute.models import describe_run, weights_digest
+from compute.errors import CheckpointUnreadable
+from compute.models import describe_run, read_ahead, weights_digest
 from compute.models.developments.icl_regression import IclRegression
 from compute.models.developments.training import train
 from compute.records import (
@@ -16,8 +20,10 @@ from compute.records import (
     NetworkMetrics,
     RegressionBehaviour,
     from_bytes,
+    to_bytes,
 )
 from compute.specs import (
+    AblationSpec,
     BehaviourMeasurement,
     GraphMeasurement,
     LLCMeasurement,
@@ -26,7 +32,7 @@ from compute.specs import (
     TaskSpec,
     standard_measurements,
 )
-from compute.worker import Failure, Success, Task, perform
+from compute.worker import Failure, Success, Task, _Kept, perform
 from tests.small_models import save_language_model
 
 SHORT = TaskSpec(name="text", prompts=2, length=10)
@@ -76,6 +82,25 @@ def test_a_graph_and_then_its_metrics(language_run):
     np.testing.assert_allclose(metrics.node_values[0], np.nansum(graph.weight, 1), rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "ablation",
+    [
+        AblationSpec(ablation="mean"),
+        AblationSpec(ablation="resample"),
+        AblationSpec(granularity="hooks"),
+        AblationSpec(method="attribution", probes=1),
+    ],
+    ids=["mean", "resample", "hooks", "attribution"],
+)
+def test_every_kind_of_graph_gives_its_record_and_gives_it_again(language_run, ablation):
+    asked = task(language_run, GraphMeasurement(task=SHORT, ablation=ablation))
+    graph, again = (record_of(perform(asked)) for _ in range(2))
+    assert graph.method == ablation.method
+    assert len(graph.components) == (17 if ablation.granularity == "components" else 95)
+    assert np.isfinite(graph.weight).sum() == graph.weight_by_group.shape[1]
+    np.testing.assert_array_equal(graph.weight, again.weight)
+
+
 def test_behaviour_and_llc_of_a_language_model(language_run):
     behaviour = BehaviourMeasurement(samples=8, length=12, task=SHORT)
     record = record_of(perform(task(language_run, behaviour)))
@@ -109,6 +134,103 @@ def test_every_standard_measurement_of_a_regression_run_gives_its_record(regress
 def test_the_same_task_gives_the_same_numbers(regression_run):
     first, again = (record_of(perform(task(regression_run, QUICK_LLC))) for _ in range(2))
     np.testing.assert_array_equal(first.loss_trace, again.loss_trace)
+
+
+@pytest.fixture
+def copied_run(language_run, tmp_path):
+    """A language run whose weights may be taken away."""
+    folder = shutil.copytree(language_run.location, tmp_path / "copied")
+    return dataclasses.replace(language_run, location=str(folder))
+
+
+def take_weights_away(run, step):
+    (Path(run.location) / f"step{step}" / "model.safetensors").unlink()
+
+
+def test_consecutive_tasks_of_a_checkpoint_open_it_once(copied_run):
+    first, second = (task(copied_run, GraphMeasurement(task=SHORT), step) for step in (0, 5))
+    assert isinstance(perform(first), Success)
+    take_weights_away(copied_run, 0)
+    assert isinstance(perform(dataclasses.replace(first, spec=QUICK_LLC)), Success)
+    assert isinstance(perform(second), Success)
+    assert "without weights" in perform(first).reason
+
+
+def test_other_weights_of_the_same_step_are_opened_anew(copied_run):
+    first = task(copied_run, GraphMeasurement(task=SHORT), 0)
+    assert isinstance(perform(first), Success)
+    take_weights_away(copied_run, 0)
+    assert "without weights" in perform(dataclasses.replace(first, weights_digest="new")).reason
+
+
+def test_a_model_on_which_a_measurement_broke_off_is_not_used_again(copied_run):
+    first = task(copied_run, GraphMeasurement(task=SHORT), 0)
+    too_long = GraphMeasurement(task=dataclasses.replace(SHORT, length=1000))
+    assert "too few for windows" in perform(dataclasses.replace(first, spec=too_long)).reason
+    take_weights_away(copied_run, 0)
+    assert "without weights" in perform(first).reason
+
+
+def test_threads_do_not_share_a_model(copied_run):
+    first = task(copied_run, GraphMeasurement(task=SHORT), 0)
+    assert isinstance(perform(first), Success)
+    take_weights_away(copied_run, 0)
+    with ThreadPoolExecutor(1) as pool:
+        assert "without weights" in pool.submit(perform, first).result().reason
+    assert isinstance(perform(first), Success)
+
+
+def test_measurements_on_one_open_model_do_not_disturb_each_other(language_run):
+    specs = [
+        GraphMeasurement(task=SHORT),
+        GraphMeasurement(task=SHORT, ablation=AblationSpec(method="attribution")),
+        QUICK_LLC,
+        BehaviourMeasurement(samples=8, length=12, task=SHORT),
+        GraphMeasurement(task=SHORT),
+    ]
+
+    def bytes_of(spec, step):
+        measured = from_bytes(perform(task(language_run, spec, step)).data)
+        return to_bytes(dataclasses.replace(measured, seconds=0.0))
+
+    together = [bytes_of(spec, 5) for spec in specs]
+    apart = []
+    for spec in specs:
+        bytes_of(GraphMeasurement(task=SHORT), 0)
+        apart.append(bytes_of(spec, 5))
+    assert together == apart
+
+
+def test_a_kept_model_is_given_once_and_only_to_who_means_it():
+    kept = _Kept()
+    kept.put("identity", "model")
+    assert kept.take("identity") == "model"
+    assert kept.take("identity") is None
+    kept.put("identity", "model")
+    assert kept.take("another") is None
+    assert kept.take("identity") is None
+
+
+def test_an_idle_process_keeps_no_model_and_tidies_up():
+    kept, tidied = _Kept(idle_seconds=0.05), threading.Event()
+    with kept.at_work(tidied.set):
+        with kept.at_work(tidied.set):
+            kept.put("identity", "model")
+        # One of two threads is still at work.
+        assert not tidied.wait(0.3)
+        assert kept.take("identity") == "model"
+        kept.put("identity", "model")
+    assert tidied.wait(30)
+    assert kept.take("identity") is None
+
+
+@pytest.mark.parametrize("following", [5, 77])
+def test_reading_ahead_changes_nothing_even_if_there_is_nothing_to_read(language_run, following):
+    first = task(language_run, GraphMeasurement(task=SHORT), 0)
+    assert isinstance(perform(dataclasses.replace(first, next_step=following)), Success)
+    read_ahead(language_run, 5, None)
+    with pytest.raises(CheckpointUnreadable, match="is gone"):
+        read_ahead(language_run, 77, None)
 
 
 def test_a_broken_checkpoint_is_a_failure_with_one_line(language_run, tmp_path):

@@ -6,24 +6,25 @@ import { step as formatStep } from "./format.mjs";
 
 const AXES = ["log", "linear", "index"];
 const PAUSE = 250;
+const ALL = "all";
 
 /** Return the state that a URL's query asks for, with defaults, and notes on what could not be. */
 export function readAddress(query, payload, defaults) {
   const asked = new URLSearchParams(query);
   const notes = [];
-  const tasks = Object.keys(payload.graphs);
-  const task = oneOf(asked.get("task"), tasks, tasks[0] ?? "");
-  const graph = payload.graphs[task];
+  const name = readGraph(asked, payload.graphs);
+  const graph = payload.graphs[name];
   const metrics = graph?.metrics.map((m) => m.id) ?? [];
   const names = graph?.components.map((c) => c.name) ?? [];
   const state = {
     index: readStep(asked.get("step"), payload, notes),
-    task,
+    graph: name,
     metric: oneOf(asked.get("metric"), metrics, metrics[0] ?? ""),
     component: oneOf(asked.get("component"), names, null),
     threshold: readThreshold(asked.get("threshold"), graph, notes),
+    top: readTop(asked.get("top"), graph?.top ?? null),
     axis: oneOf(asked.get("axis"), AXES, "log"),
-    lanes: readLanes(asked.get("lanes"), payload, task, defaults.lanes),
+    lanes: readLanes(asked.get("lanes"), payload, name, defaults.lanes),
     since: asked.has("since") ? nearestIndex(payload.steps, Number(asked.get("since")) || 0) : 0,
     zoom: readZoom(asked.get("zoom"), payload.steps),
   };
@@ -32,13 +33,15 @@ export function readAddress(query, payload, defaults) {
 
 /** Return the query that `readAddress` reads back as this state. */
 export function writeAddress(state, payload) {
+  const graph = payload.graphs[state.graph];
   const query = new URLSearchParams();
   query.set("run", payload.run.name);
   if (payload.steps.length) query.set("step", payload.steps[state.index]);
-  query.set("task", state.task);
+  query.set("graph", state.graph);
   query.set("metric", state.metric);
   if (state.component) query.set("component", state.component);
-  if (state.threshold !== payload.graphs[state.task]?.threshold) query.set("threshold", state.threshold);
+  if (state.threshold !== graph?.threshold) query.set("threshold", state.threshold);
+  if (state.top !== (graph?.top ?? null)) query.set("top", state.top ?? ALL);
   query.set("axis", state.axis);
   query.set("lanes", state.lanes.join(","));
   if (state.since) query.set("since", payload.steps[state.since]);
@@ -77,6 +80,13 @@ function readStep(text, payload, notes) {
   return index;
 }
 
+/** Return the graph that is asked for; older links name the prompts only. */
+function readGraph(asked, graphs) {
+  const names = Object.keys(graphs);
+  const ofTask = names.find((name) => graphs[name].task === asked.get("task"));
+  return oneOf(asked.get("graph"), names, ofTask ?? names[0] ?? "");
+}
+
 function readThreshold(text, graph, notes) {
   const fallback = graph?.threshold ?? 0;
   if (text === null) return fallback;
@@ -87,8 +97,15 @@ function readThreshold(text, graph, notes) {
   return Math.min(Math.max(asked, 0), most);
 }
 
-function readLanes(text, payload, task, fallback) {
-  const known = new Set(curvesOf(payload, task).map((c) => c.id));
+/** Read how many edges are drawn at most: a number, or null for all; `fallback` for anything else. */
+export function readTop(text, fallback) {
+  if (text === ALL) return null;
+  const asked = Number((text ?? "").replaceAll(",", ""));
+  return Number.isInteger(asked) && asked > 0 ? asked : fallback;
+}
+
+function readLanes(text, payload, graph, fallback) {
+  const known = new Set(curvesOf(payload, graph).map((c) => c.id));
   const asked = (text ?? "").split(",").filter((id) => known.has(id));
   return asked.length ? [...new Set(asked)].slice(0, 8) : fallback;
 }

@@ -1,6 +1,7 @@
 /** Ranks over training: one line for each component, the selected one in front. */
 
-import { byId, element, setAttribute, setClass, svg } from "./elements.mjs";
+import { byId, element, setAttribute, setClass, setText, svg } from "./elements.mjs";
+import { number } from "./format.mjs";
 import { rankAll } from "./ranking.mjs";
 
 const SHOWN = 10;
@@ -15,7 +16,8 @@ export function createBump(model, signal) {
   const cursor = element("div", { class: "cursor" });
   const clip = svg("clipPath", { id: "bump-clip" }, svg("rect"));
   const picture = svg("svg", { role: "img", "aria-label": "Rank of each component over training" }, svg("defs", {}, clip), marks, lines, labels);
-  const title = element("div", { class: "bump-title" }, element("span", { text: "rank over training" }));
+  const which = element("span");
+  const title = element("div", { class: "bump-title" }, element("span", { text: "rank over training" }), which);
   place.replaceChildren(title, element("div", { class: "bump-canvas" }, picture, cursor));
   const canvas = place.lastChild;
   let size = { width: 0, height: 0 };
@@ -33,7 +35,7 @@ export function createBump(model, signal) {
   }, { signal });
 
   function rebuild() {
-    const graph = model.payload.graphs[model.state.task];
+    const graph = model.payload.graphs[model.state.graph];
     const metric = graph?.metrics.find((m) => m.id === model.state.metric);
     const { width, height } = size;
     setAttribute(picture, "viewBox", `0 0 ${width} ${height}`);
@@ -42,7 +44,9 @@ export function createBump(model, signal) {
       [lines, labels, marks].forEach((g) => g.replaceChildren());
       return;
     }
-    drawLines(model, graph, metric, size, { lines, labels, marks });
+    const drawn = drawLines(model, graph, metric, size, { lines, labels, marks });
+    const n = graph.components.length;
+    setText(which, drawn < n ? `${number(drawn, 0)} of ${number(n, 0)} components: those that are ever among the first ${SHOWN}` : "");
   }
 
   function paint() {
@@ -53,12 +57,13 @@ export function createBump(model, signal) {
   }
 
   function update(_, changed) {
-    if (["payload", "task", "metric", "axis", "zoom", "component"].some((name) => changed.has(name))) rebuild();
+    if (["payload", "graph", "metric", "axis", "zoom", "component"].some((name) => changed.has(name))) rebuild();
     paint();
   }
   return { update };
 }
 
+/** Draw the components that come into the picture, and the selected one; return how many. */
 function drawLines(model, graph, metric, { width, height }, { lines, labels, marks }) {
   const { payload, state, axis } = model;
   const n = graph.components.length;
@@ -68,7 +73,8 @@ function drawLines(model, graph, metric, { width, height }, { lines, labels, mar
   const x = (i) => LEFT + axis.fraction(i) * (width - LEFT - RIGHT);
   const y = (place) => TOP + (place - 1) * gap;
   const chosen = graph.components.findIndex((c) => c.name === state.component);
-  const order = graph.components.map((_, c) => c).sort((a, b) => (a === chosen) - (b === chosen));
+  const seen = everAmong(rank, n, shown);
+  const order = graph.components.map((_, c) => c).filter((c) => seen[c] || c === chosen).sort((a, b) => (a === chosen) - (b === chosen));
   lines.setAttribute("clip-path", "url(#bump-clip)");
   setClass(lines, "has-selection", chosen >= 0);
   lines.replaceChildren(
@@ -76,10 +82,20 @@ function drawLines(model, graph, metric, { width, height }, { lines, labels, mar
   );
   marks.replaceChildren(...[1, shown].map((p) => svg("text", { x: LEFT - 8, y: y(p) + 4, "text-anchor": "end", text: String(p) })));
   labels.replaceChildren(...endLabels(rank, n, graph, axis.window()[1], shown, chosen).map(({ c, place, text }) =>
-    svg("text", { x: width - RIGHT + 6, y: y(place) + 4, class: c === chosen ? "selected" : null, text, onclick: (event) => {
+    svg("text", { x: place > shown ? width : width - RIGHT + 6, y: y(place) + 4, class: `${c === chosen ? "selected" : ""}${place > shown ? " beyond" : ""}`, text, onclick: (event) => {
       event.stopPropagation();
       model.toggle(graph.components[c].name);
     } })));
+  return order.length;
+}
+
+/** Return for each component whether its rank is ever among the first `most`. */
+function everAmong(rank, n, most) {
+  const seen = new Uint8Array(n);
+  rank.forEach((place, i) => {
+    if (place > 0 && place <= most) seen[i % n] = 1;
+  });
+  return seen;
 }
 
 /** Names at the right end, by the last rank in the window; a selected one below them says its rank. */
@@ -90,7 +106,7 @@ function endLabels(rank, n, graph, last, shown, chosen) {
     const place = rank[last * n + c];
     const name = graph.components[c].name;
     if (place > 0 && place <= shown) found.push({ c, place, text: name });
-    else if (c === chosen && place > shown) found.push({ c, place: shown + 1, text: `${name} ${place}th` });
+    else if (c === chosen && place > shown) found.push({ c, place: shown + 1, text: `${name} #${number(place, 0)}` });
   }
   return found;
 }

@@ -98,8 +98,9 @@ function renew(model, payload) {
   const { state } = readAddress(writeAddress(model.state, model.payload), payload, { lanes: model.state.lanes });
   model.set({
     payload,
-    task: state.task,
+    graph: state.graph,
     metric: state.metric,
+    ...(model.state.graph ? {} : { threshold: state.threshold, top: state.top }),
     lanes: model.state.lanes,
     index: nearestIndex(payload.steps, step),
     since: nearestIndex(payload.steps, since),
@@ -127,7 +128,7 @@ function assemble(model, store, signal) {
   listenToKeys(model, playback, signal);
   signal.addEventListener("abort", () => store.stop());
   document.title = `${model.payload.run.name} · Ontogeny`;
-  update(model.state, new Set(["payload", "task", "metric", "axis", "zoom", "lanes", "component"]));
+  update(model.state, new Set(["payload", "graph", "metric", "axis", "zoom", "lanes", "component"]));
   model.listen();
 }
 

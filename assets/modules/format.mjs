@@ -1,10 +1,20 @@
 /** Numbers for people. */
 
 const MINUS = "\u2212";
+const steps = new Intl.NumberFormat("en");
+const formatters = new Map();
+
+/** Return the formatter for a count of decimals; making one takes longer than a frame may. */
+function formatter(places) {
+  if (!formatters.has(places)) {
+    formatters.set(places, new Intl.NumberFormat("en", { minimumFractionDigits: places, maximumFractionDigits: places }));
+  }
+  return formatters.get(places);
+}
 
 /** Return a step, with separators. */
 export function step(t) {
-  return t.toLocaleString("en");
+  return steps.format(t);
 }
 
 /** Return how many decimals serve values whose largest magnitude is `largest`. */
@@ -17,10 +27,7 @@ export function decimals(largest) {
 /** Return a number with a fixed count of decimals, or a dash for none. */
 export function number(value, places) {
   if (!Number.isFinite(value)) return "–";
-  const text = Math.abs(value).toLocaleString("en", {
-    minimumFractionDigits: places,
-    maximumFractionDigits: places,
-  });
+  const text = formatter(places).format(Math.abs(value));
   return value < 0 && Number(text.replaceAll(",", "")) !== 0 ? MINUS + text : text;
 }
 

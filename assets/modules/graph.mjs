@@ -1,180 +1,128 @@
 /**
- * The ablation graph as SVG: one element for each edge and component, reused at every step.
+ * The ablation graph as SVG: its layers from bottom to top, drawn anew at every step.
  *
- * We draw it ourselves because this is what scrubbing is about: a frame sets a width and an opacity
- * per edge and nothing else, styles follow the theme, and the drawing exports as it is.
+ * We draw it ourselves because this is what scrubbing is about: a frame writes what has changed and
+ * nothing else, styles follow the theme, and the drawing exports as it is.
  */
 
-import { SHAPES, strokeOpacity, strokeWidth } from "./marks.mjs";
-import { buildPanel, fillTools, syncThreshold } from "./graph_panel.mjs";
-import { decimals, largest } from "./format.mjs";
-import { edgePath, placeComponents } from "./places.mjs";
+import { buildPanel, fillTools, syncTools } from "./graph_panel.mjs";
+import { createEdges } from "./edge_layer.mjs";
+import { createNodes } from "./node_layer.mjs";
+import { decimals } from "./format.mjs";
+import { drawnEdges } from "./edges.mjs";
 import { fillAbsence } from "./coverage.mjs";
+import { fillHead, paintHead } from "./graph_head.mjs";
 import { followPointer, summarise } from "./graph_reading.mjs";
-import { setAttribute, setClass, setText, svg } from "./elements.mjs";
-
-const [SMALLEST, LARGEST] = [4.5, 15];
+import { layerStride, placeComponents } from "./places.mjs";
+import { setAttribute, setClass, svg } from "./elements.mjs";
 
 /** Build the graph panel and return its `update(model, changed)`. */
 export function createGraph(model, signal) {
   const parts = buildPanel(model);
-  let drawn = null;
+  let drawing = null;
 
   function rebuild() {
-    const graph = model.payload.graphs[model.state.task];
+    const graph = model.payload.graphs[model.state.graph];
     const size = parts.canvas.getBoundingClientRect();
-    drawn = graph && size.width > 40 ? draw(graph, parts, model, size.width, size.height) : null;
-    if (!drawn) for (const layer of [parts.rows, parts.edges, parts.nodes]) layer.replaceChildren();
+    drawing = graph && size.width > 40 ? draw(graph, parts, model, size.width, size.height) : null;
+    if (!drawing) for (const layer of [parts.rows, parts.edges, parts.nodes]) layer.replaceChildren();
   }
 
   const observer = new ResizeObserver(() => {
     rebuild();
-    update(model, new Set(["task"]));
+    update(model, new Set(["graph"]));
   });
   observer.observe(parts.canvas);
   signal.addEventListener("abort", () => observer.disconnect());
-  followPointer(parts, () => drawn, model, signal);
+  followPointer(parts, () => drawing, model, signal);
 
   function update(_, changed) {
-    const anew = changed.has("payload") || changed.has("task");
+    const anew = changed.has("payload") || changed.has("graph");
     if (anew) rebuild();
-    if (anew || changed.has("metric")) fillTools(parts, model, changed.has("payload"));
-    if (anew || changed.has("component")) raiseSelected(drawn, parts, model);
-    paint(drawn, parts, model);
+    if (anew) fillHead(parts, model);
+    if (anew || changed.has("metric")) fillTools(parts, model);
+    if (anew || changed.has("component")) choose(drawing, parts, model);
+    paint(drawing, parts, model);
   }
-  return { update, summary: () => summarise(drawn, model) };
+  return { update, summary: () => summarise(drawing, model) };
 }
 
-/** Lay everything out anew: on another size, task or payload, never while scrubbing. */
+/** Lay everything out anew: on another size, graph or payload, never while scrubbing. */
 function draw(graph, parts, model, width, height) {
-  const { places, layers, row, column, box } = placeComponents(graph.components, graph.order, width, height);
+  const layout = placeComponents(graph.components, graph.order, width, height);
   setAttribute(parts.picture, "viewBox", `0 0 ${width} ${height}`);
-  const compact = box.narrow || column < 64;
-  parts.rows.replaceChildren(...layerRows(layers, row, box, width, compact));
-  const edges = [];
-  for (let e = 0; e < graph.edges.length / 2; e++) {
-    const [from, to] = [graph.edges[2 * e], graph.edges[2 * e + 1]];
-    const path = edgePath(places[from], places[to], row);
-    edges.push({ from, to, path, node: svg("path", { d: path.d, class: "edge" }), width: -1, shown: true });
-  }
-  parts.edges.replaceChildren(...edges.map((e) => e.node));
-  const nodes = graph.components.map((c, i) => componentNode(c, places[i], compact, model));
-  parts.nodes.replaceChildren(...nodes.map((n) => n.node));
-  return { graph, places, edges, nodes, compact, heaviest: graph.heaviest || 1, weightPlaces: decimals(graph.heaviest) };
+  setClass(parts.picture, "sparse", layout.labels === "none");
+  parts.rows.replaceChildren(...layerRows(layout, width), ...columnNames(layout));
+  return {
+    graph,
+    layout,
+    edges: createEdges(parts.edges, graph, layout),
+    nodes: createNodes(parts.nodes, graph, layout, model),
+    weightPlaces: decimals(graph.heaviest),
+    drawn: drawnEdges(graph, model.state.index, model.state.threshold, model.state.top),
+  };
 }
 
-function layerRows(layers, row, box, width, compact) {
+function layerRows({ layers, row, box, labels, room }, width) {
   const rows = [];
-  for (let layer = 0; layer < layers; layer++) {
+  const crowded = room < 24;
+  const named = crowded || labels === "beside" || labels === "parts";
+  for (let layer = 0; layer < layers; layer += crowded ? layerStride(row) : 1) {
     const y = box.bottom - (layer + 1) * row;
-    rows.push(svg("line", { x1: compact ? 0 : 72, x2: width, y1: y, y2: y, class: "layer-line" }));
-    if (!compact) rows.push(svg("text", { x: 0, y: y + 4, text: `layer ${layer}`, class: "layer-name" }));
+    rows.push(svg("line", { x1: named && !box.narrow ? 72 : 0, x2: width, y1: y, y2: y, class: "layer-line" }));
+    if (named) rows.push(svg("text", { x: 4, y: y + 4, text: box.narrow ? layer : `layer ${layer}`, class: "layer-name" }));
   }
   return rows;
 }
 
-function componentNode(component, place, compact, model) {
-  const shape = svg("path", { d: SHAPES[component.kind], class: "shape" });
-  const label = svg("text", compact ? { "text-anchor": "middle" } : { y: 4 }, component.name);
-  const node = svg(
-    "g",
-    {
-      class: `node ${component.kind}`, transform: `translate(${place.x} ${place.y})`, tabindex: 0, role: "button",
-      "data-component": component.name, "aria-pressed": "false",
-      onclick: () => model.toggle(component.name),
-      onkeydown: (event) => walk(event, model, component.name),
-    },
-    svg("circle", { r: 16, class: "target" }), shape, label,
-  );
-  return { node, shape, label, radius: -1 };
-}
-
-function walk(event, model, name) {
-  if (event.key === "Enter") model.toggle(name);
-  const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
-  if (!by) return;
-  event.preventDefault();
-  const nodes = [...event.currentTarget.parentNode.children];
-  nodes[(nodes.indexOf(event.currentTarget) + by + nodes.length) % nodes.length].focus();
+/** Return the names of columns, where the heads under them have none of their own. */
+function columnNames({ apart, columns, column, box, labels }) {
+  if (labels === "beside" || labels === "below") return [];
+  const stride = Math.ceil((box.narrow ? 20 : 28) / column);
+  const heads = columns - (apart ? 1 : 0);
+  const short = column < 56;
+  const names = Array.from({ length: heads }, (_, head) => ({ at: head + (apart ? 1 : 0), text: short && (head || box.narrow) ? `${head}` : `head ${head}`, shown: head % stride === 0 }));
+  if (apart) names.unshift({ at: 0, text: short ? "all" : "all heads", shown: true });
+  names.push({ at: columns, text: "MLP", shown: true });
+  return names
+    .filter(({ shown, at }) => shown && (at === columns || columns - at >= stride))
+    .map(({ at, text }) => svg("text", { x: box.left + at * column, y: 10, text, class: "layer-name", "text-anchor": "middle" }));
 }
 
 /** Draw one step. The only function here that runs on every frame. */
-function paint(drawn, parts, model) {
-  const { state, payload } = model;
-  if (!drawn) {
+function paint(drawing, parts, model) {
+  const { state } = model;
+  if (!drawing) {
     showState(parts, model, true);
-    setText(parts.count, "");
-    parts.ofWeight.hidden = true;
+    paintHead(parts, model, null);
     return;
   }
-  const { graph, edges } = drawn;
-  const offset = state.index * edges.length;
-  let [count, all, kept, total, measured] = [0, 0, 0, 0, false];
-  for (let e = 0; e < edges.length; e++) {
-    const weight = graph.weight[offset + e];
-    const there = Number.isFinite(weight);
-    measured ||= there;
-    const shown = there && weight > 0 && weight >= state.threshold;
-    if (there) [all, total] = [all + 1, total + Math.max(0, weight)];
-    if (shown) [count, kept] = [count + 1, kept + weight];
-    paintEdge(edges[e], shown, weight / drawn.heaviest);
-  }
-  paintNodes(drawn, state);
-  const share = total > 0 ? Math.round((100 * kept) / total) : 0;
-  setText(parts.count, measured ? `${count} of ${all} edges · ${share} %` : "");
-  parts.ofWeight.hidden = !measured;
-  showState(parts, model, !measured);
-  syncThreshold(parts, model, payload.graphs[state.task]);
-}
-
-function paintEdge(edge, shown, share) {
-  if (edge.shown !== shown) {
-    edge.node.style.display = shown ? "" : "none";
-    edge.shown = shown;
-  }
-  const width = shown ? strokeWidth(share) : edge.width;
-  if (width === edge.width) return;
-  edge.width = width;
-  edge.node.style.strokeWidth = `${width}px`;
-  edge.node.style.strokeOpacity = strokeOpacity(share);
-}
-
-function paintNodes(drawn, state) {
-  const metric = drawn.graph.metrics.find((m) => m.id === state.metric);
-  const top = metric ? (metric.top ??= largest(metric.values)) : 0;
-  const offset = state.index * drawn.nodes.length;
-  drawn.nodes.forEach((item, i) => {
-    const value = metric ? metric.values[offset + i] : NaN;
-    const known = Number.isFinite(value) && top > 0;
-    const share = known ? Math.sqrt(Math.max(0, value) / top) : 0;
-    const radius = Math.round((SMALLEST + (LARGEST - SMALLEST) * share) * 10) / 10;
-    setClass(item.node, "unknown", metric !== undefined && !known);
-    if (radius === item.radius) return;
-    item.radius = radius;
-    item.shape.setAttribute("transform", `scale(${radius})`);
-    if (drawn.compact) item.label.setAttribute("y", radius + 12);
-    else item.label.setAttribute("x", radius + 5);
-  });
+  const { graph } = drawing;
+  const drawn = drawnEdges(graph, state.index, state.threshold, state.top);
+  drawing.drawn = drawn;
+  drawing.edges.paint(state.index, drawn, chosenIn(graph, state));
+  drawing.nodes.paint(state.index, graph.metrics.find((m) => m.id === state.metric));
+  paintHead(parts, model, drawn);
+  showState(parts, model, !drawn.measured);
+  syncTools(parts, model, drawing);
 }
 
 function showState(parts, model, on) {
   parts.state.hidden = !on;
   setClass(parts.canvas, "absent", on);
-  if (on) fillAbsence(parts.state, model, "graph");
+  const graph = model.payload.graphs[model.state.graph];
+  if (on) fillAbsence(parts.state, model, "graph", graph?.standard ?? true);
 }
 
 /** Put the selected component's edges on top, and say what is selected. */
-function raiseSelected(drawn, parts, model) {
-  if (!drawn) return;
-  const chosen = drawn.graph.components.findIndex((c) => c.name === model.state.component);
+function choose(drawing, parts, model) {
+  if (!drawing) return;
+  const chosen = chosenIn(drawing.graph, model.state);
   setClass(parts.picture, "has-selection", chosen >= 0);
-  for (const edge of drawn.edges) {
-    const on = edge.from === chosen || edge.to === chosen;
-    setClass(edge.node, "on", on);
-    if (on) parts.edges.append(edge.node);
-  }
-  drawn.nodes.forEach(({ node }, i) => {
-    setClass(node, "selected", i === chosen);
-    setAttribute(node, "aria-pressed", String(i === chosen));
-  });
+  drawing.edges.raise(chosen);
+  drawing.nodes.raise(chosen);
+}
+
+function chosenIn(graph, state) {
+  return state.component ? graph.components.findIndex((c) => c.name === state.component) : -1;
 }

@@ -7,6 +7,7 @@ import { byId, element, select, setAttribute, setClass, setText } from "./elemen
 import { componentCurve, curvesOf, findCurve } from "./payload.mjs";
 import { decimals, largest, number, spread, step as formatStep } from "./format.mjs";
 import { absence, failureAt, fillAbsence } from "./coverage.mjs";
+import { headOf } from "./places.mjs";
 
 const GROUPS = { llc: "degeneracy", loss: "loss", graph: "graph", behaviour: "behaviour" };
 const KINDS = { llc: "llc", loss: "behaviour", behaviour: "behaviour", graph: "network", selected: "network" };
@@ -53,8 +54,8 @@ export function createLanes(model, signal) {
 function buildLane(model, place) {
   const { payload, state } = model;
   const own = place.id === "component";
-  const curve = own ? componentCurve(payload, state) : findCurve(payload, state.task, place.id);
-  const beside = own || !state.component ? undefined : findCurve(payload, state.task, `${place.id}@${state.component}`);
+  const curve = own ? componentCurve(payload, state) : findCurve(payload, state.graph, place.id);
+  const beside = own || !state.component ? undefined : findCurve(payload, state.graph, `${place.id}@${headOf(state.component)}`);
   const lane = {
     place, curve, beside,
     places: curve ? decimals(largest(curve.values)) : 2,
@@ -65,7 +66,7 @@ function buildLane(model, place) {
     error: element("span", { class: "error" }),
     besideValue: element("span", { class: "beside" }),
     unit: element("span", { class: "lane-unit", text: curve?.unit ?? "" }),
-    heads: curvesOf(payload, state.task).filter((c) => c.id.startsWith(`${place.id}@`)),
+    heads: curvesOf(payload, state.graph).filter((c) => c.id.startsWith(`${place.id}@`)),
     settings: element("div", { class: "readout-settings" }),
   };
   lane.hatch.style.top = `${place.top}px`;
@@ -104,9 +105,9 @@ function laneMenu(lane, model) {
   return menu;
 }
 
-/** Return the curves of a task as groups of options. */
+/** Return the curves that can be shown as groups of options. */
 export function laneOptions(model, wanted) {
-  const curves = curvesOf(model.payload, model.state.task).filter((c) => !c.component && wanted(c));
+  const curves = curvesOf(model.payload, model.state.graph).filter((c) => !c.component && wanted(c));
   return Object.entries(GROUPS)
     .map(([group, label]) => ({ label, options: curves.filter((c) => c.group === group).map((c) => [c.id, optionName(c)]) }))
     .filter((group) => group.options.length);
@@ -130,7 +131,7 @@ function paintLane(lane, model, x) {
   setAttribute(lane.value, "title", known ? "" : absence(model, kind));
   const error = known ? spread(lane.curve.low[index], lane.curve.high[index], lane.places) : "";
   setText(lane.error, error ? `± ${error}` : "");
-  if (lane.empty) fillAbsence(lane.hatch, model, kind, lane.first);
+  if (lane.empty) fillAbsence(lane.hatch, model, kind, lane.first && (kind !== "network" || (model.payload.graphs[model.state.graph]?.standard ?? true)));
   if (lane.heads.length) setText(lane.unit, known ? lane.curve.unit.replace("best head", `best head ${bestOf(lane.heads, index)}`) : lane.curve.unit);
   place(lane.dot, x, value, lane);
   const beside = lane.beside?.values[index];

@@ -3,8 +3,12 @@
 const READERS = {
   f4: (buffer, at, count) => new Float32Array(buffer, at, count),
   i2: (buffer, at, count) => new Int16Array(buffer, at, count),
+  i4: (buffer, at, count) => new Int32Array(buffer, at, count),
+  u2: (buffer, at, count) => new Uint16Array(buffer, at, count),
   f2: (buffer, at, count) => halves(new Uint16Array(buffer, at, count)),
+  nan: (buffer, at, count) => new Float32Array(count).fill(NaN),
 };
+let table = null;
 
 /** Fetch and decode a payload. */
 export async function fetchPayload(address) {
@@ -30,31 +34,34 @@ export function decode(buffer) {
 
 /** Return 16-bit floats as 32-bit floats; every browser can do this, not every one has Float16Array. */
 function halves(bits) {
+  table ??= Float32Array.from({ length: 1 << 16 }, (_, code) => half(code));
   const values = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) {
-    const sign = bits[i] & 0x8000 ? -1 : 1;
-    const exponent = (bits[i] >> 10) & 0x1f;
-    const fraction = bits[i] & 0x3ff;
-    if (exponent === 31) values[i] = fraction ? NaN : sign * Infinity;
-    else if (exponent === 0) values[i] = sign * fraction * 2 ** -24;
-    else values[i] = sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  }
+  for (let i = 0; i < bits.length; i++) values[i] = table[bits[i]];
   return values;
 }
 
-/** Return the curve of that id, of the run or of the task; undefined if there is none. */
-export function findCurve(payload, task, id) {
-  return curvesOf(payload, task).find((curve) => curve.id === id);
+function half(code) {
+  const sign = code & 0x8000 ? -1 : 1;
+  const exponent = (code >> 10) & 0x1f;
+  const fraction = code & 0x3ff;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** Return all curves that can be shown for a task. */
-export function curvesOf(payload, task) {
-  return [...payload.curves, ...(payload.taskCurves[task] ?? [])];
+/** Return the curve of that id, of the run or of one of its graphs; undefined if there is none. */
+export function findCurve(payload, graph, id) {
+  return curvesOf(payload, graph).find((curve) => curve.id === id);
+}
+
+/** Return all curves that can be shown beside a graph. */
+export function curvesOf(payload, graph) {
+  return [...payload.curves, ...(payload.graphCurves[graph] ?? [])];
 }
 
 /** Return the curve of one component's metric, as the lanes show it. */
 export function componentCurve(payload, state) {
-  const graph = payload.graphs[state.task];
+  const graph = payload.graphs[state.graph];
   const metric = graph?.metrics.find((m) => m.id === state.metric);
   const c = graph?.components.findIndex((x) => x.name === state.component) ?? -1;
   if (!metric || c < 0) return undefined;

@@ -3,7 +3,7 @@
 import { byId, element, select, setAttribute, setText } from "./elements.mjs";
 import { laneOptions, paintGhost } from "./lanes.mjs";
 
-const VIEW_FIELDS = ["task", "axis", "lanes", "metric", "component", "scheme", "compact", "payload"];
+const VIEW_FIELDS = ["graph", "axis", "lanes", "metric", "component", "scheme", "compact", "payload"];
 const AXES = { log: "log", linear: "linear", index: "index" };
 const MOVED = 4;
 
@@ -69,7 +69,7 @@ export function createPlot(model, lanes, signal) {
   function update(_, changed) {
     if (VIEW_FIELDS.some((name) => changed.has(name))) ask(model);
     if (changed.has("zoom")) window_();
-    if (changed.has("payload") || changed.has("task") || changed.has("lanes")) fillAdd(head.add, model);
+    if (changed.has("payload") || changed.has("graph") || changed.has("lanes")) fillAdd(head.add, model);
     paintHead(head, model);
   }
   return { update, measure };
@@ -81,7 +81,7 @@ function ask({ payload, state }) {
     data: {
       run: payload.run.name,
       revision: payload.address,
-      task: state.task,
+      graph: state.graph,
       axis: state.axis,
       lanes: state.lanes,
       metric: state.metric,

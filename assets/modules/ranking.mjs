@@ -29,11 +29,16 @@ export function orderAt(metric, components, step) {
 /** Return the ends of the drawn intervals and whether they lie on a log scale: where few dwarf the rest. */
 function rangeOf(metric) {
   const values = metric.values.filter((v) => v > 0).sort();
-  const most = Math.max(values.at(-1) ?? 1, ...metric.high.filter(Number.isFinite));
+  const most = extreme(metric.high, values.at(-1) ?? 1, Math.max);
   const middle = values[values.length >> 1] ?? most;
   if (most / middle > 8) return { low: Math.log10(values[Math.floor(values.length / 20)]), high: Math.log10(most), log: true };
-  const least = Math.min(0, ...metric.low.filter(Number.isFinite));
+  const least = extreme(metric.low, 0, Math.min);
   return { low: least, high: most > least ? most : least + 1, log: false };
+}
+
+/** Return the extreme of a start and of all finite values; they are too many for arguments. */
+function extreme(values, start, pick) {
+  return values.reduce((found, value) => (Number.isFinite(value) ? pick(found, value) : found), start);
 }
 
 /** Return where a value lies in a range: 0 to 1, clamped. */

@@ -1,4 +1,7 @@
-/** The rank table: one row for each rank, filled anew at every step. */
+/**
+ * The rank table: one row for each rank, filled anew at every step. Of very many components the
+ * first ranks are shown, and the selected one below them, wherever it stands.
+ */
 
 import { byId, element, select, setAttribute, setClass, setText, svg } from "./elements.mjs";
 import { decimals, largest, number, step as formatStep } from "./format.mjs";
@@ -6,6 +9,7 @@ import { orderAt, placeIn, rankAll } from "./ranking.mjs";
 import { fillAbsence } from "./coverage.mjs";
 
 const WIDTH = 112;
+const MOST = 50;
 const TITLES = {
   out_strength: "Spreaders, by out-strength",
   in_strength: "Gatherers, by in-strength",
@@ -35,9 +39,12 @@ export function createRanks(model) {
   );
   byId("rank-table").replaceChildren(element("table", {}, element("thead", {}, head), body), state);
   let rows = [];
+  const beyond = newRow(model);
+  const rest = element("td");
+  const tail = element("tr", { class: "rest" }, element("td"), rest);
 
   function rebuild() {
-    const graph = model.payload.graphs[model.state.task];
+    const graph = model.payload.graphs[model.state.graph];
     const options = (graph?.metrics ?? []).map((m) => [m.id, TITLES[m.id] ?? m.name]);
     slot.replaceChildren(
       options.length
@@ -45,21 +52,24 @@ export function createRanks(model) {
         : "Ranks",
     );
     setText(fact, graph ? intervalSource(graph) : "");
-    rows = (graph?.components ?? []).map(() => newRow(model));
-    body.replaceChildren(...rows.map((r) => r.node));
+    const count = graph?.components.length ?? 0;
+    rows = Array.from({ length: Math.min(MOST, count) }, () => newRow(model));
+    setClass(body.parentNode, "long", count >= 1000);
+    setText(rest, `${number(count - rows.length, 0)} more components`);
+    body.replaceChildren(...rows.map((r) => r.node), ...(count > rows.length ? [tail, beyond.node] : []));
   }
 
   function update(_, changed) {
-    if (changed.has("payload") || changed.has("task")) rebuild();
+    if (changed.has("payload") || changed.has("graph")) rebuild();
     else if (changed.has("metric") && slot.firstChild.nodeName === "SELECT") slot.firstChild.value = model.state.metric;
-    paint(model, rows, state, scale);
+    paint(model, { rows, beyond }, state, scale);
     paintReference(model, since);
   }
   return { update };
 }
 
 function intervalSource(graph) {
-  return `${graph.nodeSettings}, ${graph.settings.split(",")[0]}`;
+  return `${graph.nodeSettings}, ${number(graph.prompts, 0)} prompt${graph.prompts === 1 ? "" : "s"}`;
 }
 
 function newRow(model) {
@@ -75,23 +85,28 @@ function newRow(model) {
   return { node, cells, dot, name, button, line, point };
 }
 
-function paint(model, rows, absent, scale) {
+function paint(model, { rows, beyond }, absent, scale) {
   const { payload, state } = model;
-  const graph = payload.graphs[state.task];
+  const graph = payload.graphs[state.graph];
   const metric = graph?.metrics.find((m) => m.id === state.metric);
-  const known = metric !== undefined && Number.isFinite(largestAt(metric, rows.length, state.index));
+  const n = graph?.components.length ?? 0;
+  const known = metric !== undefined && Number.isFinite(largestAt(metric, n, state.index));
   absent.hidden = known;
   setClass(absent.parentNode, "absent", !known);
   if (!known) {
     fillAbsence(absent, model, "network", false);
     return;
   }
-  const { rank, range } = rankAll(metric, rows.length, payload.steps.length);
+  const { rank, range } = rankAll(metric, n, payload.steps.length);
   setText(scale, range.log ? "log scale" : "");
   const places = (metric.places ??= decimals(largest(metric.values)));
-  orderAt(metric, rows.length, state.index).forEach((c, place) => {
-    const then = rank[state.since * rows.length + c];
-    paintRow(rows[place], graph.components[c], at(metric, rows.length, state.index, c), { place, then, range, places }, state);
+  beyond.node.hidden = true;
+  orderAt(metric, n, state.index).forEach((c, place) => {
+    const row = rows[place] ?? (graph.components[c].name === state.component ? beyond : null);
+    if (!row) return;
+    row.node.hidden = false;
+    const then = rank[state.since * n + c];
+    paintRow(row, graph.components[c], at(metric, n, state.index, c), { place, then, range, places }, state);
   });
 }
 
@@ -108,7 +123,7 @@ function largestAt(metric, n, index) {
 function paintRow(row, component, { value, low, high }, { place, then, range, places }, state) {
   const there = Number.isFinite(value);
   const banded = Number.isFinite(low) && Number.isFinite(high);
-  setText(row.cells[0], there ? String(place + 1) : "–");
+  setText(row.cells[0], there ? number(place + 1, 0) : "–");
   setText(row.name, component.name);
   setAttribute(row.button, "data-component", component.name);
   setAttribute(row.dot, "class", `dot ${component.kind}`);
@@ -130,7 +145,7 @@ function paintRow(row, component, { value, low, high }, { place, then, range, pl
 }
 
 function paintChange(cell, change) {
-  setText(cell, change === null ? "" : change > 0 ? `▲ ${change}` : change < 0 ? `▼ ${-change}` : "=");
+  setText(cell, change === null ? "" : change > 0 ? `▲ ${number(change, 0)}` : change < 0 ? `▼ ${number(-change, 0)}` : "=");
   setAttribute(cell, "class", `change ${change > 0 ? "up" : change < 0 ? "down" : ""}`);
 }
 

@@ -4,8 +4,8 @@ import { element } from "./elements.mjs";
 
 let node = null;
 
-/** Show `{title, rows: [[name, value]], foot}` near a point of the window. */
-export function showTooltip(x, y, { title, rows, foot }) {
+/** Show `{title, rows: [[name, value]], words, foot}` near a point of the window; words are optional. */
+export function showTooltip(x, y, { title, rows, words, foot }) {
   if (!node?.isConnected) {
     node = element("div", { class: "tooltip", role: "tooltip" });
     document.body.append(node);
@@ -13,6 +13,7 @@ export function showTooltip(x, y, { title, rows, foot }) {
   node.replaceChildren(
     element("strong", { text: title }),
     element("dl", {}, ...rows.flatMap(([name, value]) => [element("dt", { text: name }), element("dd", { text: value })])),
+    ...(words ? [element("p", { text: words })] : []),
     element("small", { text: foot }),
   );
   node.hidden = false;

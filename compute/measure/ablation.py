@@ -1,49 +1,39 @@
 """The exact ablation graph, by suffix replay.
 
 One clean pass keeps each block's input. To ablate the components of a block, its output is formed
-once for every component from parts of the clean pass, and only the blocks after it run, on a batch
-with one copy for each component. Logits are formed only where the loss is asked for.
+once for every component, and only the blocks after it run, on a batch with one copy for each
+component. Logits are formed only where the loss is asked for.
 
 Source: Rocchetti (2025), arXiv:2509.15269; total effects, with everything downstream recomputed.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool
 from torch import Tensor
 
-from compute.measure.logits import logit_factor, logit_stand_in, next_token_losses
+from compute.errors import MeasurementError
+from compute.measure.budget import Budget
+from compute.measure.comparison import Comparison, Prompts
+from compute.measure.effects import PromptEffects, Tally
+from compute.measure.replacements import MeanOutputs, Replacements, donors, outputs_of, zeros
 from compute.measure.replay import (
-    Activations,
     CleanPass,
-    ablated_outputs,
-    embedding_ablated,
-    recording,
+    Recorder,
+    after_attention_change,
+    after_mlp_change,
+    first_hidden,
+    head_contributions,
     replay,
     run_clean,
-    run_trunk,
 )
 from compute.models.loading import LoadedModel
 from compute.records import AblationGraph
 from compute.specs import AblationSpec
-
-TOKENS_IN_FLIGHT = 8192
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class _PromptEffects:
-    """Effects for each prompt: ``[prompts, n, n]``, ``[prompts, n]`` and ``[prompts]``."""
-
-    weight: Tensor
-    norm_change: Tensor
-    loss: Tensor
-    clean_loss: Tensor
 
 
 def ablation_graph(
@@ -53,169 +43,165 @@ def ablation_graph(
     generator: torch.Generator | None = None,
     *,
     first_scored: int = 1,
+    mask: Bool[Tensor, "prompts positions"] | None = None,
+    reference: Tensor | None = None,
+    max_tokens_in_flight: int | None = None,
 ) -> AblationGraph:
-    """Return the ablation graph of ``model`` on ``tokens``.
+    """Return the exact ablation graph of ``model`` on ``tokens``, of its components.
 
     Parameters
     ----------
     tokens
-        ``[prompts, positions]`` token ids, or ``[prompts, positions, features]`` for regression;
-        without padding.
+        ``[prompts, positions]`` token ids, or ``[prompts, positions, features]`` for regression.
     spec
         The defaults of `AblationSpec` if None.
     generator
-        Not read by zero ablation, which draws nothing.
+        Draws the donors of resample ablation; from seed 0 if None.
     first_scored
         The first position whose prediction counts in the losses, from 1; language only.
+    mask
+        True where there is a token, False where there is padding, on either side; language only.
+        Padding is neither attended to nor averaged over.
+    reference
+        The prompts whose mean output stands in under mean ablation; ``tokens`` if None.
+    max_tokens_in_flight
+        Bounds the memory; chosen from what is free if None.
 
     Raises
     ------
     ValueError
         If ``tokens`` has fewer than two positions.
-    UnknownArchitecture
-        If a block is not what its anatomy says.
+    MeasurementError
+        If the spec does not fit the prompts, or a single prompt does not fit into memory.
 
     Notes
     -----
-    Every block is run once for each component before it. Memory is bounded by
-    `TOKENS_IN_FLIGHT`, whatever the number of prompts. A component whose output is zero, clean
-    and ablated, has similarity 1: it does not change.
+    Every block is run once for each component before it. Memory does not grow with the number of
+    prompts.
     """
-    if tokens.shape[1] < 2:
-        raise ValueError("an ablation graph needs prompts of at least two positions")
     spec = spec or AblationSpec()
-    copies = max(part.heads + 1 for part in model.anatomy.blocks)
-    prompts = max(1, TOKENS_IN_FLIGHT // (copies * tokens.shape[1]))
-    with torch.inference_mode():
-        comparison = _Comparison(model, spec, first_scored)
-        effects = [comparison.effects(part) for part in tokens.split(prompts)]
-    return _record(model, effects)
+    prompts = Prompts(tokens=tokens, mask=mask, first_scored=first_scored)
+    prompts.require_usable()
+    if spec.ablation == "resample" and mask is not None:
+        raise MeasurementError("resample ablation needs prompts of one length, without padding")
+    names = tuple(c.name for c in model.components)
+    order = np.array([c.order for c in model.components], dtype=np.int16)
+    tally = Tally(possible_edges(order, spec), len(tokens))
+    budget = Budget(model, tokens.shape[1], max_tokens_in_flight)
+    most = max(part.parts for part in model.anatomy.blocks)
+    with torch.inference_mode(), Recorder(model) as recorder:
+        sweep = Sweep(model, spec, prompts, recorder, budget)
+        sweep.prepare(generator or torch.Generator().manual_seed(0), reference)
+        for effects in budget.over_prompts(len(tokens), most, sweep.effects):
+            tally.add(effects)
+    return tally.record(names, order, "exact")
 
 
-def compare(
-    clean: Float[Tensor, "prompts positions *parts features"],
-    ablated: Float[Tensor, "copies prompts positions *parts features"],
-) -> tuple[Tensor, Tensor]:
-    """Return one minus cosine similarity, and the relative norm change, averaged over positions.
-
-    Both are ``[prompts, copies, *parts]``: 0 to 2, and 0 or more.
-    """
-    dot = (ablated * clean).sum(-1)
-    ablated_square = ablated.square().sum(-1)
-    clean_square = clean.square().sum(-1)
-    lengths = (ablated_square * clean_square).sqrt()
-    both_zero = (ablated_square == 0) & (clean_square == 0)
-    similarity = torch.where(both_zero, 1.0, dot / lengths.clamp_min(1e-30))
-    weight = (1 - similarity).clamp_min_(0).mean(2)
-    distance = (ablated_square + clean_square - 2 * dot).clamp_min_(0).sqrt()
-    change = torch.where(both_zero, 0.0, distance / clean_square.sqrt().clamp_min(1e-30)).mean(2)
-    return weight.transpose(0, 1), change.transpose(0, 1)
+def possible_edges(order: np.ndarray, spec: AblationSpec) -> Tensor:
+    """Return where an edge can be, ``[n, n]``."""
+    depth = torch.from_numpy(order)
+    possible = depth[:, None] < depth[None, :]
+    if not spec.embedding:
+        possible[0] = False
+    if not spec.logits:
+        possible[:, -1] = False
+    return possible
 
 
-class _Comparison:
-    """What stays the same over the prompts of one checkpoint."""
+class Sweep:
+    """Ablates every component of one checkpoint, for a few prompts at a time."""
 
-    def __init__(self, model: LoadedModel, spec: AblationSpec, first_scored: int) -> None:
-        self.model = model
-        self.spec = spec
-        self.first_scored = first_scored
-        language = model.family == "language"
-        self.factor = logit_factor(model.anatomy.unembed) if language and spec.logits else None
+    def __init__(
+        self,
+        model: LoadedModel,
+        spec: AblationSpec,
+        prompts: Prompts,
+        recorder: Recorder,
+        budget: Budget,
+    ) -> None:
+        self._model, self._spec, self._prompts = model, spec, prompts
+        self._recorder, self._budget = recorder, budget
+        self._means: Replacements | None = None
+        self._donors: Tensor | None = None
+        self._comparison = Comparison(model, spec, len(model.components))
 
-    def effects(self, tokens: Tensor) -> _PromptEffects:
-        """Return the effects of every component on a few prompts at once."""
-        n = len(self.model.components)
-        prompts = tokens.shape[0]
-        clean = run_clean(self.model, tokens)
-        weight = torch.full((prompts, n, n), math.nan)
-        norm_change = torch.full((prompts, n, n), math.nan)
-        loss = torch.full((prompts, n), math.nan)
-        clean_loss = torch.full((prompts,), math.nan)
-        for rows, found in self._ablations(tokens, clean):
-            for columns, clean_output, output in self._targets(clean, found):
-                change = compare(clean_output, output.unflatten(0, (-1, prompts)))
-                # A layer's own MLP answers to its heads only, which are the first rows.
-                here = slice(rows.start, rows.start + change[0].shape[1])
-                weight[:, here, columns] = change[0].flatten(2)
-                norm_change[:, here, columns] = change[1].flatten(2)
-            if self.spec.loss_change:
-                loss[:, rows] = self._losses(tokens, found.final)
-        if self.spec.loss_change:
-            clean_loss = self._losses(tokens, clean.final)[:, 0]
-        return _PromptEffects(
-            weight=weight, norm_change=norm_change, loss=loss, clean_loss=clean_loss
-        )
+    def prepare(self, generator: torch.Generator, reference: Tensor | None) -> None:
+        """Gather what the ablation puts in place of outputs."""
+        if self._spec.ablation == "resample":
+            self._donors = donors(len(self._prompts.tokens), generator)
+        if self._spec.ablation == "mean":
+            self._means = self._mean_outputs(reference)
 
-    def _ablations(self, tokens: Tensor, clean: CleanPass) -> Iterator[tuple[slice, Activations]]:
-        """Yield the rows of the ablated components and what the model then puts out."""
-        if self.spec.embedding:
-            yield slice(0, 1), self._without_embedding(tokens)
-        for layer, part in enumerate(self.model.anatomy.blocks):
-            hidden, own_mlp = ablated_outputs(self.model, clean, layer)
-            found = replay(self.model, clean, layer, hidden)
-            if own_mlp is not None:
-                found.mlp[layer] = own_mlp.flatten(0, 1)
-            start = self._first_column(layer)
-            yield slice(start, start + part.heads + 1), found
-
-    def _without_embedding(self, tokens: Tensor) -> Activations:
-        found = CleanPass()
-        with embedding_ablated(self.model), recording(self.model, found):
-            found.final = run_trunk(self.model, tokens)
+    def effects(self, part: slice) -> PromptEffects:
+        """Return the effects of every component on the prompts of ``part``."""
+        clean, values, found = self.begin(part)
+        row = 1
+        for layer, block in enumerate(self._model.anatomy.blocks):
+            for parts in self._budget.copies(block.parts, len(clean.final)):
+                self._ablate(clean, values, layer, parts, row)
+            row += block.parts
         return found
 
-    def _targets(
-        self, clean: CleanPass, found: Activations
-    ) -> Iterator[tuple[slice, Tensor, Tensor]]:
-        """Yield columns, clean and ablated output, ``[batch, T, parts, features]``."""
-        for layer, z in found.z.items():
-            heads = self.model.anatomy.blocks[layer].heads
-            start = self._first_column(layer)
-            shape = (heads, -1)
-            columns = slice(start, start + heads)
-            yield columns, clean.z[layer].unflatten(-1, shape), z.unflatten(-1, shape)
-        for layer, mlp in found.mlp.items():
-            column = self._first_column(layer) + self.model.anatomy.blocks[layer].heads
-            yield slice(column, column + 1), clean.mlp[layer][:, :, None], mlp[:, :, None]
-        if self.spec.logits:
-            last = len(self.model.components) - 1
-            yield slice(last, last + 1), self._logits(clean.final), self._logits(found.final)
-
-    def _logits(self, final: Tensor) -> Tensor:
-        """Return what stands for the logits, ``[batch, T, 1, features]``.
-
-        A regression model's output is one vector a sequence: its predictions.
+    def begin(self, part: slice) -> tuple[CleanPass, Replacements, PromptEffects]:
+        """Return a clean pass on some prompts, what ablation puts in place of its outputs, and
+        effects that hold those of the embedding so far.
         """
-        if self.factor is None:
-            predictions = self.model.anatomy.unembed(final)[:, 0::2, 0]
-            return predictions[:, None, None, :]
-        return logit_stand_in(self.factor, final)[:, :, None]
+        prompts = self._prompts[part]
+        clean = self._clean(prompts)
+        values = self._values(part, clean)
+        found = self._comparison.begin(prompts, clean)
+        if self._spec.embedding:
+            hidden = first_hidden(self._model, prompts.tokens, prompts.mask, values.embedding)
+            self._replay(clean, slice(0, 1), 0, hidden[None])
+        return clean, values, found
 
-    def _losses(self, tokens: Tensor, final: Tensor) -> Tensor:
-        """Return the mean loss of each prompt under each copy, ``[prompts, copies]``."""
-        unembed = self.model.anatomy.unembed
-        if self.model.family == "regression":
-            predictions = unembed(final)[:, 0::2, 0].unflatten(0, (-1, tokens.shape[0]))
-            return (predictions - tokens[:, 1::2, 0]).square().mean(-1).T
-        losses = next_token_losses(unembed, final, tokens, first_scored=self.first_scored)
-        return losses.unflatten(0, (-1, tokens.shape[0])).T
+    def _ablate(
+        self, clean: CleanPass, values: Replacements, layer: int, parts: range, row: int
+    ) -> None:
+        """Ablate some components of one block: heads by number, then the MLP."""
+        block, seen = self._model.anatomy.blocks[layer], clean.blocks[layer]
+        heads = range(parts.start, min(parts.stop, block.heads))
+        hidden = []
+        if heads:
+            assert seen.z is not None
+            change = head_contributions(block, values.z[layer] - seen.z, heads)
+            hidden.append(after_attention_change(block, seen, change))
+            own = self._recorder.take(layer, hidden[0].flatten(0, 1))
+            if own.mlp is not None and not block.parallel:
+                rows = slice(row + heads.start, row + heads.stop)
+                self._comparison.mlp(rows, layer, own.mlp)
+        if parts.stop > block.heads:
+            assert seen.mlp is not None
+            hidden.append(after_mlp_change(block, seen, (values.mlp[layer] - seen.mlp)[None]))
+        rows = slice(row + parts.start, row + parts.stop)
+        self._replay(clean, rows, layer + 1, torch.cat(hidden))
 
-    def _first_column(self, layer: int) -> int:
-        """Return the index of a layer's first head among the components."""
-        return 1 + sum(part.heads + 1 for part in self.model.anatomy.blocks[:layer])
+    def _replay(self, clean: CleanPass, rows: slice, first: int, hidden: Tensor) -> None:
+        """Run the blocks from ``first`` on and compare what they put out."""
+        visit = partial(self._comparison.block, rows)
+        final = replay(self._model, clean, first, hidden, self._recorder, visit)
+        self._comparison.final(rows, final)
 
+    def _clean(self, prompts: Prompts) -> CleanPass:
+        return run_clean(self._model, prompts.tokens, prompts.mask, self._recorder)
 
-def _record(model: LoadedModel, effects: list[_PromptEffects]) -> AblationGraph:
-    weight = torch.cat([e.weight for e in effects]).double()
-    norm_change = torch.cat([e.norm_change for e in effects]).double()
-    clean_loss = torch.cat([e.clean_loss for e in effects]).double()
-    loss = torch.cat([e.loss for e in effects]).double()
-    return AblationGraph(
-        components=tuple(c.name for c in model.components),
-        order=np.array([c.order for c in model.components], dtype=np.int16),
-        weight=weight.mean(0).float().numpy(),
-        weight_by_prompt=weight.half().numpy(),
-        norm_change=norm_change.mean(0).float().numpy(),
-        loss_change=(loss - clean_loss[:, None]).mean(0).float().numpy(),
-        loss=float(clean_loss.mean()),
-    )
+    def _values(self, part: slice, clean: CleanPass) -> Replacements:
+        """Return what the prompts of ``part`` get in place of their outputs."""
+        if self._means is not None:
+            return self._means
+        if self._donors is not None:
+            others = Prompts(tokens=self._prompts.tokens[self._donors[part]])
+            return outputs_of(self._clean(others))
+        return zeros(clean)
+
+    def _mean_outputs(self, reference: Tensor | None) -> Replacements:
+        prompts = self._prompts if reference is None else Prompts(tokens=reference)
+        means = MeanOutputs()
+
+        def gather(part: slice) -> None:
+            chosen = prompts[part]
+            means.add(self._clean(chosen), chosen.mask)
+
+        for _ in self._budget.over_prompts(len(prompts.tokens), 1, gather):
+            pass
+        return means.replacements()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
@@ -10,8 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from compute.measure.logits import next_token_losses
-from compute.measure.replay import run_trunk
+from compute.measure.logits import all_logits, next_token_losses
 from compute.measure.tasks import Batch
 from compute.models.anatomy import Component
 from compute.models.developments.regression_transformer import (
@@ -19,6 +19,7 @@ from compute.models.developments.regression_transformer import (
     squared_error,
 )
 from compute.models.loading import LoadedModel
+from compute.models.native import is_native
 from compute.records import LanguageBehaviour, RegressionBehaviour
 
 SEQUENCES_IN_FLIGHT = 32
@@ -115,13 +116,27 @@ def attention_patterns(
     """Return the attention of every head, layer by layer; each query's row sums to 1."""
     if isinstance(model.module, RegressionTransformer):
         return model.module.attention_patterns(tokens)
+    if is_native(model.module):
+        return _returned_patterns(model, tokens)
     module: Any = model.module
+    before = module.config._attn_implementation
     module.set_attn_implementation("eager")
     try:
         attentions = module.base_model(tokens, use_cache=False, output_attentions=True).attentions
     finally:
-        module.set_attn_implementation("sdpa")
+        module.set_attn_implementation(before)
     return torch.cat([a.transpose(0, 1) for a in attentions])
+
+
+def _returned_patterns(model: LoadedModel, tokens: Tensor) -> Tensor:
+    """Return the patterns of a model whose attention modules return them beside their output."""
+    patterns: list[Tensor] = []
+    with contextlib.ExitStack() as stack:
+        for part in model.anatomy.blocks:
+            keep = part.attention.register_forward_hook(lambda m, a, out: patterns.append(out[1]))
+            stack.callback(keep.remove)
+        model.trunk(tokens)
+    return torch.cat([pattern.transpose(0, 1) for pattern in patterns])
 
 
 def ridge_predictions(
@@ -147,9 +162,7 @@ def ridge_predictions(
 def _losses(model: LoadedModel, tokens: Tensor, *, first_scored: int) -> Tensor:
     """Return each row's mean next-token loss from ``first_scored`` on, nats."""
     losses = [
-        next_token_losses(
-            model.anatomy.unembed, run_trunk(model, part), part, first_scored=first_scored
-        )
+        next_token_losses(model.anatomy.unembed, model.trunk(part), part, first_scored=first_scored)
         for part in tokens.split(SEQUENCES_IN_FLIGHT)
     ]
     return torch.cat(losses).double()
@@ -159,8 +172,8 @@ def _passage_scores(model: LoadedModel, passage: Batch | None) -> tuple[float, f
     """Return the logit and the probability of the passage's last token."""
     if passage is None:
         return math.nan, math.nan
-    final = run_trunk(model, passage.tokens[:, :-1])[:, -1]
-    logits = model.anatomy.unembed(final)[0]
+    final = model.trunk(passage.tokens[:, :-1])[:, -1]
+    logits = all_logits(model.anatomy.unembed, final)[0]
     answer = int(passage.tokens[0, -1])
     return float(logits[answer]), float(F.softmax(logits, dim=-1)[answer])
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from compute.errors import MeasurementError
 from compute.measure.ablation import ablation_graph
+from compute.measure.attribution import attribution_graph
 from compute.measure.behaviour import language_behaviour, regression_behaviour
+from compute.measure.hook_graph import hook_graph
 from compute.measure.llc import estimate_llc
 from compute.measure.model_loss import functional_loss
 from compute.measure.network import measure_network
@@ -28,6 +32,8 @@ from compute.specs import (
     TaskSpec,
 )
 
+# Far from the seeds that people choose: prompts for mean ablation's reference.
+_AFRESH = 1_000_003
 _PASSAGE = TaskSpec(name="passage", prompts=1)
 
 
@@ -41,10 +47,7 @@ def measure(spec: Measurement, model: LoadedModel, texts: Texts) -> Record:
     """
     match spec:
         case GraphMeasurement():
-            batch = draw_batch(spec.task, model, texts)
-            return ablation_graph(
-                model, batch.tokens, spec.ablation, first_scored=batch.first_scored
-            )
+            return _graph(spec, model, texts)
         case LLCMeasurement():
             return _llc(spec, model, texts)
         case BehaviourMeasurement():
@@ -64,6 +67,26 @@ def derive(spec: NetworkMeasurement, source: Record) -> NetworkMetrics:
     if not isinstance(source, AblationGraph):
         raise MeasurementError("node metrics are measured from a graph")
     return measure_network(source, spec, np.random.default_rng(spec.seed))
+
+
+def _graph(spec: GraphMeasurement, model: LoadedModel, texts: Texts) -> AblationGraph:
+    batch, ablation = draw_batch(spec.task, model, texts), spec.ablation
+    if ablation.granularity == "hooks":
+        return hook_graph(model, batch.tokens, ablation, first_scored=batch.first_scored)
+    reference = None
+    if ablation.ablation == "mean":
+        afresh = dataclasses.replace(spec.task, seed=spec.task.seed + _AFRESH)
+        reference = draw_batch(afresh, model, texts).tokens
+    generator = torch.Generator().manual_seed(spec.task.seed)
+    measure = attribution_graph if ablation.method == "attribution" else ablation_graph
+    return measure(
+        model,
+        batch.tokens,
+        ablation,
+        generator,
+        first_scored=batch.first_scored,
+        reference=reference,
+    )
 
 
 def _llc(spec: LLCMeasurement, model: LoadedModel, texts: Texts) -> LLCEstimate:

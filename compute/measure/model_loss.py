@@ -15,6 +15,7 @@ from compute.models.developments.regression_transformer import (
     RegressionTransformer,
     squared_error,
 )
+from compute.models.native import is_native
 
 Family: TypeAlias = Literal["language", "regression"]
 ParameterLoss: TypeAlias = Callable[[dict[str, Tensor], Tensor], Tensor]
@@ -26,7 +27,7 @@ def functional_loss(module: nn.Module, family: Family) -> tuple[ParameterLoss, d
     Parameters
     ----------
     module
-        ``language``: a Hugging Face causal language model. ``regression``: a
+        ``language``: a Hugging Face or TransformerLens-native language model. ``regression``: a
         `RegressionTransformer`. It is copied: later changes to it change nothing here, and it is
         left as it was.
     family
@@ -68,7 +69,8 @@ class _NextTokenLoss(nn.Module):
         self.model = model
 
     def forward(self, tokens: Tensor) -> Tensor:
-        logits = self.model(tokens, use_cache=False).logits
+        result = self.model(tokens, use_cache=False)
+        logits = getattr(result, "logits", result)
         return F.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten())
 
 
@@ -87,10 +89,11 @@ def _language_loss(module: nn.Module) -> nn.Module:
     PyTorch's fused attention has no batching rule on the CPU: under vmap it falls back to a loop,
     with a warning, and is no faster.
     """
-    if not hasattr(module, "set_attn_implementation"):
-        raise MeasurementError(f"{type(module).__name__} is no Hugging Face language model")
     model: Any = copy.deepcopy(module)
-    model.set_attn_implementation("eager")
+    if hasattr(module, "set_attn_implementation"):
+        model.set_attn_implementation("eager")
+    elif not is_native(module):
+        raise MeasurementError(f"{type(module).__name__} is no language model that is known here")
     return _NextTokenLoss(model)
 
 

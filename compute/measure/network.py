@@ -125,11 +125,11 @@ def _resampled(
     graph: AblationGraph, spec: NetworkMeasurement, generator: np.random.Generator
 ) -> tuple[list[ndarray], list[ndarray]]:
     """Return both kinds of metrics for every resample of the prompts."""
-    by_prompt = np.nan_to_num(graph.weight_by_prompt.astype(np.float64), nan=0.0)
-    prompts = len(by_prompt)
+    by_group = graph.group_weights()
+    groups = len(by_group)
     nodes, wholes = [], []
-    for _ in range(spec.resamples if prompts > 1 else 0):
-        mean = by_prompt[generator.integers(prompts, size=prompts)].mean(0)
+    for _ in range(spec.resamples if groups > 1 else 0):
+        mean = by_group[generator.integers(groups, size=groups)].mean(0)
         weight = np.where(mean >= spec.threshold, mean, 0.0)
         nodes.append(_stack(_node_metrics(weight, "inverse")))
         wholes.append(_stack(_graph_metrics(weight)))

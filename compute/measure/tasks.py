@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from compute.errors import MeasurementError
+from compute.models.anatomy import config_of
 from compute.models.developments.regression_transformer import (
     RegressionTransformer,
     draw_sequences,
 )
 from compute.models.loading import LoadedModel
 from compute.specs import TaskSpec
+
+_CONTEXTS = ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,7 +100,7 @@ def draw_windows(
 
 def with_bos(model: LoadedModel, tokens: Tensor) -> Tensor:
     """Return ``tokens`` behind a beginning-of-text token, if the model's config names one."""
-    bos = getattr(model.module.config, "bos_token_id", None)
+    bos = getattr(config_of(model.module), "bos_token_id", None)
     if bos is None:
         return tokens
     return torch.cat([torch.full((len(tokens), 1), int(bos)), tokens], dim=1)
@@ -105,16 +108,16 @@ def with_bos(model: LoadedModel, tokens: Tensor) -> Tensor:
 
 def context_length(model: LoadedModel) -> int | None:
     """Return the longest prompt that the model was made for, or None if its config is silent."""
-    config = model.module.config
-    limit = getattr(config, "max_position_embeddings", getattr(config, "n_positions", None))
-    return None if limit is None else int(limit)
+    config = config_of(model.module)
+    limits = (getattr(config, name, None) for name in _CONTEXTS)
+    return next((int(limit) for limit in limits if limit is not None), None)
 
 
 def _half(spec: TaskSpec, model: LoadedModel, texts: Texts) -> Tensor:
     """Draw the half that is repeated, ``[prompts, length]``."""
     generator = torch.Generator().manual_seed(spec.seed)
     shape = (spec.prompts, spec.length)
-    vocabulary = model.anatomy.unembed.out_features
+    vocabulary = model.anatomy.unembed.vocabulary
     if spec.name == "uniform":
         return torch.randint(vocabulary, shape, generator=generator)
     if spec.name == "unigram":

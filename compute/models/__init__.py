@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from compute.errors import CheckpointUnreadable, RunError
+from compute.errors import RunError
 from compute.models.developments.icl_regression import MODEL_TYPE as REGRESSION
 from compute.models.developments.icl_regression import IclRegression
 from compute.models.developments.stdlib_lm import StdlibLm
@@ -19,17 +21,30 @@ from compute.models.directory import (
     reference_config,
     refuse_other_shape,
 )
-from compute.models.hub import fetched, find_revisions, revision_digest
-from compute.models.loading import LoadedModel, folder_digest, open_model
+from compute.models.fetching import CheckpointCache
+from compute.models.hub import (
+    checkpoint_size,
+    fetching_text,
+    find_listing,
+    find_revisions,
+    size_text,
+)
+from compute.models.loading import LoadedModel, folder_digest, open_model, weight_files
 from compute.models.text import text_digest
 from compute.runs import Run, Source
 
 __all__ = [
     "DEVELOPMENTS",
+    "CheckpointCache",
     "LoadedModel",
+    "checkpoint_folder",
+    "checkpoint_size",
     "describe_run",
+    "fetching_text",
     "open_checkpoint",
     "open_model",
+    "read_ahead",
+    "size_text",
     "weights_digest",
 ]
 
@@ -99,7 +114,7 @@ def weights_digest(run: Run, step: int) -> str:
     """
     _refuse_shipped(run)
     if run.source == "hub":
-        return revision_digest(run.location, _revision(run, step))
+        return find_listing(run.location, step).digest
     return folder_digest(checkpoint_path(Path(run.location), step))
 
 
@@ -112,21 +127,65 @@ def open_checkpoint(run: Run, step: int) -> Iterator[LoadedModel]:
     RunError
         If the checkpoint cannot be read, or has another shape than its run.
     """
+    with checkpoint_folder(run, step) as folder:
+        yield open_model(folder)
+
+
+@contextlib.contextmanager
+def checkpoint_folder(
+    run: Run, step: int, cache: CheckpointCache | None = None, *, digest: str | None = None
+) -> Iterator[Path]:
+    """Give the folder of a checkpoint; one of a hub is fetched, and stays until the context ends.
+
+    Parameters
+    ----------
+    cache
+        Where a fetched one is kept; a temporary folder if None.
+    digest
+        The identity of the weights that are meant; those that are there now if None.
+
+    Raises
+    ------
+    RunError
+        If the checkpoint is not there, or has another shape than its run.
+    """
     _refuse_shipped(run)
     if run.source == "hub":
-        with fetched(run.location, _revision(run, step)) as folder:
-            yield open_model(folder)
+        with contextlib.ExitStack() as stack:
+            if cache is None:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ontogeny-"))
+                cache = CheckpointCache(Path(folder))
+            meant = digest or weights_digest(run, step)
+            yield stack.enter_context(cache.lent(run.location, step, meant))
         return
     path = checkpoint_path(Path(run.location), step)
     refuse_other_shape(path, reference_config(Path(run.location)))
-    yield open_model(path)
+    yield path
 
 
-def _revision(run: Run, step: int) -> str:
-    revisions = find_revisions(run.location)
-    if step not in revisions:
-        raise CheckpointUnreadable(f"{run.location}: the revision of step {step:,} is gone")
-    return revisions[step]
+def read_ahead(run: Run, step: int, cache: CheckpointCache | None) -> None:
+    """Bring close what will be opened soon: a revision onto this disk, a folder into memory.
+
+    Raises
+    ------
+    RunError, OSError
+        If it cannot be had.
+    """
+    if run.source == "folder":
+        for path in weight_files(checkpoint_path(Path(run.location), step)):
+            _read_into_memory(path)
+    elif run.source == "hub" and cache is not None:
+        cache.fetch_ahead(run.location, step)
+
+
+def _read_into_memory(path: Path) -> None:
+    """Have the system keep a file's contents at hand."""
+    with path.open("rb") as file:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+            return
+        while file.read(1 << 20):
+            pass
 
 
 def _refuse_shipped(run: Run) -> None:

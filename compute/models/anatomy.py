@@ -1,20 +1,31 @@
-"""Where the components of a model are: blocks, head outputs and MLP outputs, by architecture.
+"""Where the components of a model are: blocks, head outputs and MLP outputs.
 
 A head's output is its slice of ``z``, the value mix that enters the attention's output projection
-(`BlockAnatomy.merge`); an MLP's is its module's output.
+(`BlockAnatomy.merge`); an MLP's is what it adds to the residual stream. Parts are found by the
+names that libraries give them; `compute.models.tracing` then checks on a short pass that they do
+what their names say, so a model that is built otherwise is refused, not measured wrongly.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
+from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
 
-from torch import nn
+from torch import Tensor, nn
 
 from compute.errors import UnknownArchitecture
-from compute.models.developments.regression_transformer import RegressionTransformer
 
 ComponentKind: TypeAlias = Literal["embedding", "head", "mlp", "logits"]
+
+_ATTENTION = ("attention", "attn", "self_attn", "self_attention")
+_MERGE = ("o_proj", "out_proj", "dense", "c_proj", "output", "o")
+_MLP = ("mlp", "feed_forward", "ffn")
+_MLP_WITHOUT_MODULE = "fc2"
+_TAIL = ("final_layer_norm", "ln_f", "norm", "final_layernorm", "norm_f", "final_norm", "ln_out")
+_PROJECT_OUT = "project_out"
+_HEADS = ("num_attention_heads", "n_heads", "heads")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,17 +56,69 @@ class BlockAnatomy:
 
     Attributes
     ----------
+    attention
+        The module that the block calls to attend; its output is that of ``merge``, alone or with
+        the residual stream added.
     merge
         The output projection of attention; its input is ``z``, ``[.., heads * head_width]``.
-    mlp_norm
-        The norm between the residual stream and the MLP.
+    mlp
+        The module that the block calls as its MLP; None in attention-only blocks.
+    mlp_output
+        The module whose output the MLP adds to the residual stream; mostly ``mlp`` itself.
+    mlp_down
+        The MLP's last linear map; it reads the neurons.
+    parallel
+        The MLP does not read what the heads of its own block put out.
+    additive
+        The block's output is its input, plus the output of ``merge``, plus that of
+        ``mlp_output``, with nothing between.
+    overwrites
+        The block changes what its parts return in place, so it has to be copied to be kept.
     """
 
     block: nn.Module
+    attention: nn.Module
     merge: nn.Module
-    mlp: nn.Module
-    mlp_norm: nn.Module
+    mlp: nn.Module | None
+    mlp_output: nn.Module | None
+    mlp_down: nn.Module | None
     heads: int
+    parallel: bool = False
+    additive: bool = False
+    overwrites: bool = False
+
+    @property
+    def parts(self) -> int:
+        """The number of components: heads, and the MLP if there is one."""
+        return self.heads + (self.mlp is not None)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Unembedding:
+    """From the final residual stream to logits: a linear map, then a scale, then a soft cap.
+
+    Attributes
+    ----------
+    scale
+        What the linear map's output is multiplied with.
+    cap
+        Logits are ``cap * tanh(x / cap)``; None for no cap.
+    """
+
+    linear: nn.Linear
+    scale: float = 1.0
+    cap: float | None = None
+
+    @property
+    def vocabulary(self) -> int:
+        """The number of tokens."""
+        return self.linear.out_features
+
+    def finish(self, projected: Tensor) -> Tensor:
+        """Turn outputs of the linear map, of any subset of tokens, into logits."""
+        if self.scale != 1.0:
+            projected = projected * self.scale
+        return projected if self.cap is None else (projected / self.cap).tanh() * self.cap
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,135 +129,180 @@ class Anatomy:
     ----------
     embedding
         The module whose output is the token embedding.
-    parallel
-        Attention and MLP of a block read the same residual stream.
+    tail
+        What turns the last block's output into the unembedding's input, in order.
     """
 
     embedding: nn.Module
     blocks: tuple[BlockAnatomy, ...]
-    final_norm: nn.Module
-    unembed: nn.Linear
-    parallel: bool
+    tail: tuple[nn.Module, ...]
+    unembed: Unembedding
 
     def components(self) -> tuple[Component, ...]:
         """Return all components, ``EMB`` first and ``LOGITS`` last, layer by layer."""
-        per_layer = 1 if self.parallel else 2
         nodes = [Component(name="EMB", kind="embedding", layer=-1, index=0, order=-1)]
+        order = 0
         for layer, block in enumerate(self.blocks):
-            order = layer * per_layer
             nodes += [
                 Component(name=f"L{layer}H{h}", kind="head", layer=layer, index=h, order=order)
                 for h in range(block.heads)
             ]
-            mlp_order = order + per_layer - 1
-            nodes.append(
-                Component(name=f"L{layer}MLP", kind="mlp", layer=layer, index=0, order=mlp_order)
-            )
+            if block.mlp is not None:
+                order += not block.parallel
+                nodes.append(
+                    Component(name=f"L{layer}MLP", kind="mlp", layer=layer, index=0, order=order)
+                )
+            order += 1
         last = len(self.blocks)
-        nodes.append(
-            Component(name="LOGITS", kind="logits", layer=last, index=0, order=last * per_layer)
-        )
+        nodes.append(Component(name="LOGITS", kind="logits", layer=last, index=0, order=order))
         return tuple(nodes)
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Layout:
-    """Module paths of one architecture; block parts are relative to the block."""
-
-    embedding: str
-    blocks: str
-    merge: str
-    mlp: str
-    mlp_norm: str
-    final_norm: str
-    unembed: str
-
-
-_NEOX = _Layout(
-    embedding="gpt_neox.embed_in",
-    blocks="gpt_neox.layers",
-    merge="attention.dense",
-    mlp="mlp",
-    mlp_norm="post_attention_layernorm",
-    final_norm="gpt_neox.final_layer_norm",
-    unembed="lm_head",
-)
-_GPT2 = _Layout(
-    embedding="transformer.wte",
-    blocks="transformer.h",
-    merge="attn.c_proj",
-    mlp="mlp",
-    mlp_norm="ln_2",
-    final_norm="transformer.ln_f",
-    unembed="lm_head",
-)
-_LLAMA = _Layout(
-    embedding="model.embed_tokens",
-    blocks="model.layers",
-    merge="self_attn.o_proj",
-    mlp="mlp",
-    mlp_norm="post_attention_layernorm",
-    final_norm="model.norm",
-    unembed="lm_head",
-)
-_REGRESSION = _Layout(
-    embedding="embed",
-    blocks="blocks",
-    merge="attention.output",
-    mlp="mlp",
-    mlp_norm="mlp_norm",
-    final_norm="final_norm",
-    unembed="readout",
-)
-_LAYOUTS = {
-    "gpt_neox": _NEOX,
-    "gpt2": _GPT2,
-    "llama": _LLAMA,
-    "mistral": _LLAMA,
-    "qwen2": _LLAMA,
-    "icl_regression": _REGRESSION,
-}
-SUPPORTED = tuple(sorted(_LAYOUTS))
+    def finish(self, stream: Tensor) -> Tensor:
+        """Turn the last block's output into the unembedding's input, ``[batch, T, d]``."""
+        for module in self.tail:
+            stream = module(stream)
+        return stream
 
 
 def find_anatomy(module: nn.Module) -> Anatomy:
-    """Return where the components of ``module`` are.
+    """Return where the parts of ``module`` are, by their names; `tracing` checks them.
 
     Raises
     ------
     UnknownArchitecture
-        If no layout is known for its model type.
+        If a part cannot be found.
     """
-    model_type = _model_type(module)
-    if model_type not in _LAYOUTS:
-        raise UnknownArchitecture(
-            f"no anatomy is known for architecture {model_type!r}; "
-            f"supported are {', '.join(SUPPORTED)}"
-        )
-    layout = _LAYOUTS[model_type]
-    config: Any = module.config
-    heads = config.heads if model_type == "icl_regression" else config.num_attention_heads
-    unembed = module.get_submodule(layout.unembed)
-    assert isinstance(unembed, nn.Linear)
+    trunk, blocks = _find_blocks(module)
+    heads = _head_count(module)
+    tail = [getattr(trunk, name, None) for name in (*_TAIL, _PROJECT_OUT)]
     return Anatomy(
-        embedding=module.get_submodule(layout.embedding),
-        blocks=tuple(
-            BlockAnatomy(
-                block=block,
-                merge=block.get_submodule(layout.merge),
-                mlp=block.get_submodule(layout.mlp),
-                mlp_norm=block.get_submodule(layout.mlp_norm),
-                heads=heads,
-            )
-            for block in module.get_submodule(layout.blocks).children()
-        ),
-        final_norm=module.get_submodule(layout.final_norm),
-        unembed=unembed,
-        parallel=bool(getattr(config, "use_parallel_residual", False)),
+        embedding=_find_embedding(module),
+        blocks=tuple(_block(block, heads) for block in blocks),
+        tail=tuple(part for part in tail if isinstance(part, nn.Module)),
+        unembed=_find_unembedding(module),
     )
 
 
-def _model_type(module: nn.Module) -> str:
-    if isinstance(module, RegressionTransformer):
-        return "icl_regression"
-    return str(getattr(getattr(module, "config", None), "model_type", type(module).__name__))
+def config_of(module: Any) -> Any:
+    """Return a model's config, by either of the names that libraries give it."""
+    return getattr(module, "config", None) or getattr(module, "cfg", None)
+
+
+def architecture(module: nn.Module) -> str:
+    """Return what an error calls the architecture of ``module``."""
+    model_type = getattr(config_of(module), "model_type", None)
+    return str(model_type or type(module).__name__)
+
+
+def _find_blocks(module: nn.Module) -> tuple[nn.Module, list[nn.Module]]:
+    """Return the module that owns the list of blocks, and the blocks."""
+    for owner in module.modules():
+        for child in owner.children():
+            if isinstance(child, nn.ModuleList) and _first(child, _ATTENTION, of=0) is not None:
+                return owner, list(child)
+    raise _unknown(module, "no list of blocks with attention in them")
+
+
+def _block(block: nn.Module, heads: int) -> BlockAnatomy:
+    attention = _first(block, _ATTENTION)
+    if attention is None:
+        raise _unknown(block, "a block without attention")
+    merge = _find_merge(attention)
+    width = merge.weight.numel() // _outputs(merge)
+    if width % heads:
+        raise _unknown(block, f"{heads} heads do not divide the attention's width of {width}")
+    mlp = _first(block, (*_MLP, _MLP_WITHOUT_MODULE))
+    linear = [] if mlp is None else [part for part in mlp.modules() if _is_linear(part)]
+    return BlockAnatomy(
+        block=block,
+        attention=attention,
+        merge=merge,
+        mlp=mlp,
+        mlp_output=mlp if mlp is None or not _adds_residual(mlp) else linear[-1],
+        mlp_down=linear[-1] if linear else None,
+        heads=heads,
+    )
+
+
+def _find_merge(attention: nn.Module) -> Any:
+    for name, part in reversed(list(attention.named_modules())):
+        if _is_linear(part) and name.rpartition(".")[2] in _MERGE:
+            return part
+    raise _unknown(attention, "no output projection of attention")
+
+
+def _adds_residual(mlp: nn.Module) -> bool:
+    """Say whether an MLP adds what it puts out to the residual stream itself, as BLOOM's does."""
+    return "residual" in inspect.signature(mlp.forward).parameters
+
+
+def _is_linear(part: nn.Module) -> bool:
+    return isinstance(part, nn.Linear) or type(part).__name__ == "Conv1D"
+
+
+def _find_embedding(module: Any) -> nn.Module:
+    for name in ("tok_embed", "embed"):
+        if isinstance(found := getattr(module, name, None), nn.Module):
+            return found
+    found = module.get_input_embeddings() if hasattr(module, "get_input_embeddings") else None
+    if found is None:
+        raise _unknown(module, "no token embedding")
+    return found
+
+
+def _find_unembedding(module: Any) -> Unembedding:
+    linear = _first(module, ("readout", "head"))
+    if linear is None and hasattr(module, "get_output_embeddings"):
+        linear = module.get_output_embeddings()
+    if not isinstance(linear, nn.Linear):
+        raise _unknown(module, "no linear unembedding")
+    config = config_of(module)
+    cap = getattr(config, "final_logit_softcapping", None)
+    native_cap = getattr(config, "output_logits_soft_cap", None)
+    scale = getattr(config, "logit_scale", None)
+    divisor = getattr(config, "logits_scaling", None)
+    return Unembedding(
+        linear=linear,
+        scale=float(scale or 1.0) / float(divisor or 1.0),
+        cap=next((float(c) for c in (cap, native_cap) if c is not None and c > 0), None),
+    )
+
+
+def _head_count(module: nn.Module) -> int:
+    for name in _HEADS:
+        if isinstance(count := getattr(config_of(module), name, None), int):
+            return count
+    raise _unknown(module, "its config does not say how many heads it has")
+
+
+def _first(module: nn.Module, names: Iterable[str], of: int | None = None) -> nn.Module | None:
+    """Return the first child, of the ``of``-th child if given, that has one of the names."""
+    if of is not None:
+        children = list(module.children())
+        return _first(children[of], names) if len(children) > of else None
+    found = (getattr(module, name, None) for name in names)
+    return next((part for part in found if isinstance(part, nn.Module)), None)
+
+
+def _outputs(linear: Any) -> int:
+    """Return how many numbers a linear module puts out; Conv1D stores its weight transposed."""
+    return int(linear.out_features if isinstance(linear, nn.Linear) else linear.weight.shape[1])
+
+
+def _unknown(module: nn.Module, what: str) -> UnknownArchitecture:
+    return UnknownArchitecture(
+        f"the components of architecture {architecture(module)!r} cannot be found: {what}; "
+        "the guide lists what is supported"
+    )
+
+
+def as_rows(output: Any, like: Tensor) -> Tensor:
+    """Return a module's output as ``[batch, T, d]``: the first of a tuple, unflattened."""
+    tensor: Tensor = output[0] if isinstance(output, tuple) else output
+    return tensor if tensor.ndim == like.ndim else tensor.view(*like.shape[:2], -1)
+
+
+def merge_weight(part: BlockAnatomy) -> Tensor:
+    """Return the output projection as ``z @ weight``, ``[heads_width, d]``, however stored."""
+    weight: Tensor = part.merge.weight  # type: ignore[assignment]
+    return weight.T if isinstance(part.merge, nn.Linear) else weight

@@ -14,22 +14,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Bool, Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from compute.errors import CheckpointUnreadable, UnknownArchitecture
-from compute.models.anatomy import SUPPORTED, Anatomy, Component, find_anatomy
+from compute.models.anatomy import Anatomy, Component, find_anatomy
 from compute.models.developments.icl_regression import MODEL_TYPE as REGRESSION
 from compute.models.developments.regression_transformer import (
     RegressionConfig,
     RegressionTransformer,
 )
+from compute.models.forward import run_trunk
+from compute.models.native import MODEL_TYPE as NATIVE
+from compute.models.native import open_native
+from compute.models.tracing import traced
 from compute.runs import Family
 
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
+
+# What reading a checkpoint that is truncated, inconsistent or not one at all can raise.
+_UNREADABLE = (
+    SafetensorError, RuntimeError, OSError, ValueError, KeyError, TypeError, AttributeError,
+    pickle.UnpicklingError, EOFError,
+)  # fmt: skip
 
 transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()
@@ -52,6 +63,12 @@ class LoadedModel:
     components: tuple[Component, ...]
     family: Family
     folder: Path
+
+    def trunk(
+        self, tokens: Tensor, mask: Bool[Tensor, "batch positions"] | None = None
+    ) -> Float[Tensor, "batch positions width"]:
+        """Return what the unembedding reads; ``mask`` is False at padding, on either side."""
+        return run_trunk(self.module, self.anatomy, tokens, mask)
 
     @property
     def parameters(self) -> int:
@@ -77,22 +94,20 @@ def open_model(folder: Path | str) -> LoadedModel:
             f"{folder}: config.json without weights; expected model.safetensors or "
             "pytorch_model.bin beside it"
         )
-    model_type = config.get("model_type")
-    if model_type not in SUPPORTED:
-        raise UnknownArchitecture(
-            f"{folder}: no anatomy is known for architecture {model_type!r}; "
-            f"supported are {', '.join(SUPPORTED)}"
-        )
-    module = _open_regression(folder, config) if model_type == REGRESSION else _open_causal(folder)
+    try:
+        module = _OPENERS.get(str(config.get("model_type")), _open_causal)(folder, config)
+    except _UNREADABLE as error:
+        raise _unreadable(folder, error) from error
     _refuse_non_finite(folder, module)
-    return wrap_model(module.eval(), folder)
+    return wrap_model(module, folder)
 
 
 def wrap_model(module: nn.Module, folder: Path = Path()) -> LoadedModel:
     """Return ``module`` with its anatomy, for a model that is already in memory."""
-    anatomy = find_anatomy(module)
+    module = module.eval().requires_grad_(False)
+    anatomy = traced(module, find_anatomy(module))
     return LoadedModel(
-        module=module.requires_grad_(False),
+        module=module,
         anatomy=anatomy,
         components=anatomy.components(),
         family="regression" if isinstance(module, RegressionTransformer) else "language",
@@ -149,33 +164,36 @@ def folder_digest(folder: Path) -> str:
     return whole.hexdigest()
 
 
+def attention_implementation(model_class: type[nn.Module]) -> str:
+    """Return how a model attends here: fused where its class supports that without a loss."""
+    return "sdpa" if getattr(model_class, "_supports_sdpa", False) else "eager"
+
+
 def _open_regression(folder: Path, config: dict[str, Any]) -> nn.Module:
     fields = {f.name: config[f.name] for f in dataclasses.fields(RegressionConfig)}
     module = RegressionTransformer(RegressionConfig(**fields))
-    try:
-        module.load_state_dict(load_file(folder / "model.safetensors"))
-    except (SafetensorError, RuntimeError, OSError) as error:
-        raise _unreadable(folder, error) from error
+    module.load_state_dict(load_file(folder / "model.safetensors"))
     return module
 
 
-def _open_causal(folder: Path) -> nn.Module:
+def _open_causal(folder: Path, config: dict[str, Any]) -> nn.Module:
     loader: Any = AutoModelForCausalLM
-    try:
-        module, info = loader.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            attn_implementation="sdpa",
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            config=AutoConfig.from_pretrained(folder, local_files_only=True),
+    known = AutoConfig.from_pretrained(folder, local_files_only=True)
+    if type(known) not in loader._model_mapping:
+        raise UnknownArchitecture(
+            f"{folder}: architecture {config.get('model_type')!r} is no causal language model of "
+            "the installed transformers"
         )
-    except (
-        SafetensorError, RuntimeError, OSError, ValueError, KeyError, TypeError, AttributeError,
-        pickle.UnpicklingError, EOFError,
-    ) as error:  # fmt: skip
-        raise _unreadable(folder, error) from error
+    module, info = loader.from_pretrained(
+        folder,
+        dtype=torch.float32,
+        attn_implementation=attention_implementation(loader._model_mapping[type(known)]),
+        local_files_only=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+        config=known,
+    )
+    find_anatomy(module)  # An architecture that is not known says so before its weights are judged.
     for problem in ("missing_keys", "mismatched_keys"):
         if info.get(problem):
             names = ", ".join(str(k) for k in sorted(map(str, info[problem]))[:3])
@@ -187,7 +205,8 @@ def _open_causal(folder: Path) -> nn.Module:
 
 def _refuse_non_finite(folder: Path, module: nn.Module) -> None:
     for name, parameter in module.named_parameters():
-        if not bool(torch.isfinite(parameter).all()):
+        # A sum is finite only if every entry is, and is the faster question.
+        if not (parameter.sum().isfinite() or parameter.isfinite().all()):
             raise CheckpointUnreadable(
                 f"{folder}: the weights of {name} are not finite (NaN or infinity); "
                 "training probably diverged before this step"
@@ -200,3 +219,6 @@ def _unreadable(folder: Path, error: Exception) -> CheckpointUnreadable:
         f"{folder}: the weights cannot be read ({type(error).__name__}: {first_line}); "
         "the file may be truncated: copy it again"
     )
+
+
+_OPENERS = {REGRESSION: _open_regression, NATIVE: open_native}

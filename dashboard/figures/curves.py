@@ -9,7 +9,8 @@ import numpy as np
 from numpy import ndarray
 
 from compute.records import LanguageBehaviour, LLCEstimate, NetworkMetrics, RegressionBehaviour
-from dashboard.figures.series import NORMAL_95, Curve, GraphPoint, Group, Steps, column
+from dashboard.figures.graphs import GraphPoint
+from dashboard.figures.series import NORMAL_95, Curve, Group, Steps, column, rows
 
 Behaviour: TypeAlias = LanguageBehaviour | RegressionBehaviour
 Getter: TypeAlias = Callable[..., float]
@@ -96,7 +97,7 @@ def graph_curves(
     settings: str,
     suffix: str = "",
 ) -> list[Curve]:
-    """Return the graph metrics of one task and threshold, and the loss on the task's prompts.
+    """Return the graph metrics of one setting and threshold, and the loss on its prompts.
 
     Without any metrics the usual ones are there, empty.
     """
@@ -127,25 +128,30 @@ def graph_curves(
 def _head_curves(steps: Steps, records: Mapping[int, Behaviour], settings: str) -> Iterable[Curve]:
     for name, field in HEAD_SCORES.items():
         scored = {t: r for t, r in records.items() if hasattr(r, field)}
-        for head in scored[max(scored)].heads if scored else ():
-            values = {
-                t: float(getattr(r, field)[r.heads.index(head)])
-                for t, r in scored.items()
-                if head in r.heads
-            }
-            curve = _plain(
-                steps, f"{name}@{head}", head, "attention", "behaviour", settings, values
-            )
-            yield _of(curve, head)
+        heads = scored[max(scored)].heads if scored else ()
+        places: dict[tuple[str, ...], dict[str, int]] = {}
+        for record in scored.values():
+            if record.heads not in places:
+                places[record.heads] = {head: i for i, head in enumerate(record.heads)}
+        at = {t: _picked(getattr(r, field), places[r.heads], heads) for t, r in scored.items()}
+        table = rows(steps, at, (len(heads),))
+        none = np.full(len(steps), np.nan, dtype=np.float32)
+        for i, head in enumerate(heads):
+            yield Curve(
+                id=f"{name}@{head}", name=head, unit="attention", group="behaviour",
+                settings=settings, values=table[:, i], low=none, high=none, component=head,
+            )  # fmt: skip
+
+
+def _picked(scores: ndarray, place: Mapping[str, int], heads: Sequence[str]) -> ndarray:
+    """Return the scores of ``heads``, NaN where a record has no such head."""
+    found = [place.get(head, -1) for head in heads]
+    return np.append(scores, np.nan)[found].astype(np.float32)
 
 
 def _graph_names(metrics: Sequence[NetworkMetrics]) -> list[str]:
     every = [set(m.graph_names) for m in metrics]
     return [n for n in metrics[0].graph_names if all(n in s for s in every)] if metrics else []
-
-
-def _of(curve: Curve, component: str) -> Curve:
-    return Curve(**{**vars(curve), "component": component})
 
 
 def _plain(

@@ -8,11 +8,13 @@ from dash import Dash, Input, Output, dcc, html, no_update
 
 from compute.errors import RunNotFound
 from dashboard import ids
+from dashboard.components import head_of
 from dashboard.context import Context
 from dashboard.development import Development
 from dashboard.figures.curves import HEAD_SCORES
+from dashboard.figures.graphs import component_curve
 from dashboard.figures.lanes import COMPACT, WIDE, Lane, lanes_figure
-from dashboard.figures.series import Curve, component_curve
+from dashboard.figures.series import Curve
 from dashboard.pages import states
 from dashboard.selection import View, choose_run, default_lanes, run_name, view_from_json
 from dashboard.shell import labelled
@@ -36,7 +38,7 @@ def layout(context: Context, search: str) -> Any:
         "data-run": run.name,
         "data-prefix": context.prefix,
         "data-payload": context.payloads.address(run.name),
-        "data-lanes": " ".join(default_lanes(development, _first_task(development))),
+        "data-lanes": " ".join(default_lanes(development, _first_graph(development))),
     }
     return html.Div(
         [
@@ -82,10 +84,10 @@ def chosen_lanes(development: Development, view: View) -> list[Lane]:
     """Return the lanes of a view; a selected component adds one, and its own curve to others."""
     lanes = []
     for lane_id in view.lanes:
-        curve = development.curve(lane_id, view.task)
+        curve = development.curve(lane_id, view.graph)
         if curve is not None:
             lanes.append(Lane(curve=curve, selected=_own_curve(development, curve, view)))
-    series = development.graphs.get(view.task)
+    series = development.graphs.get(view.graph)
     if series is not None and view.component is not None:
         own = component_curve(series, view.metric, view.component)
         lanes += [Lane(curve=own)] if own else []
@@ -95,10 +97,10 @@ def chosen_lanes(development: Development, view: View) -> list[Lane]:
 def _own_curve(development: Development, curve: Curve, view: View) -> Curve | None:
     if curve.id not in HEAD_SCORES or view.component is None:
         return None
-    return development.curve(f"{curve.id}@{view.component}", view.task)
+    return development.curve(f"{curve.id}@{head_of(view.component)}", view.graph)
 
 
-def _first_task(development: Development) -> str:
+def _first_graph(development: Development) -> str:
     return next(iter(development.graphs), "")
 
 
@@ -110,6 +112,7 @@ def _graph_panel() -> html.Section:
     return html.Section(
         [
             html.Div(id="graph-head", className="panel-head"),
+            html.Div(id="graph-choice", className="panel-head panel-choice"),
             html.Div(id="graph-canvas", className="graph-canvas"),
             html.Div(id="graph-tools", className="panel-tools"),
         ],

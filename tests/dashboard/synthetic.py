@@ -27,6 +27,7 @@ from compute.specs import (
     standard_measurements,
 )
 from compute.store import Store
+from tests.samples import a_graph
 
 NODE_METRICS = (
     "out_strength", "in_strength", "betweenness", "closeness", "pagerank", "pagerank_reversed",
@@ -129,9 +130,8 @@ def graph(run: Run, step: int, spec: GraphMeasurement, rng: np.random.Generator)
     each = np.clip(grown + noise, 0, 2)
     each[:, ~(order[:, None] < order[None, :])] = np.nan
     effect = np.nan_to_num(grown[:, -1]) - 0.05
-    return AblationGraph(
-        components=names, order=order, weight=each.mean(0).astype(np.float32),
-        weight_by_prompt=each.astype(np.float32), norm_change=each.mean(0).astype(np.float32),
+    return a_graph(
+        each, components=names, order=order,
         loss_change=effect.astype(np.float32), loss=float(loss_at(step)),
     )  # fmt: skip
 
@@ -143,7 +143,7 @@ def network(of: AblationGraph, rng: np.random.Generator) -> NetworkMetrics:
     values = np.stack([out, into, out * into / 20, into / 10, into / into.sum(), out / out.sum()])
     error = 0.03 * values.max(1, keepdims=True) * rng.random(values.shape)
     whole = np.array([len(weight), (weight > 0).sum(), 0.4, weight.sum(), weight.sum() / len(out)])
-    single = len(of.weight_by_prompt) == 1
+    single = of.prompts == 1
     gap = np.nan if single else 1.0
     return NetworkMetrics(
         components=of.components, threshold=0.0, node_names=NODE_METRICS,

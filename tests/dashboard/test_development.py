@@ -7,8 +7,9 @@ from compute.records import NetworkMetrics
 from compute.runs import Run
 from compute.specs import LLCMeasurement, LLCSpec, NetworkMeasurement, standard_measurements
 from compute.store import Store
-from dashboard.development import NO_TASK
-from dashboard.figures.series import component_curve, graph_point
+from dashboard.development import NO_GRAPH
+from dashboard.figures.edges import EdgeTable
+from dashboard.figures.graphs import component_curve, graph_point
 from dashboard.library import CORRUPT, Library
 from tests.dashboard import synthetic
 
@@ -22,7 +23,7 @@ def library_of(store: Store, run: Run = RUN, **options: object) -> Library:
 
 def test_a_curve_holds_the_records_values_and_interval(store: Store) -> None:
     development = library_of(store).development(RUN.name)
-    curve = development.curve("llc", "text")
+    curve = development.curve("llc", "text.zero")
     assert curve is not None
     spec = next(s for s in standard_measurements(RUN) if isinstance(s, LLCMeasurement))
     key = next(k for k in store.keys(RUN.name, "llc") if f"/{RUN.steps[3]}/" in k)
@@ -37,7 +38,7 @@ def test_a_curve_holds_the_records_values_and_interval(store: Store) -> None:
 
 def test_missing_record_leaves_a_gap_and_is_counted_missing(store: Store) -> None:
     development = library_of(store, missing=(("llc", 4),)).development(RUN.name)
-    curve = development.curve("llc", "text")
+    curve = development.curve("llc", "text.zero")
     assert curve is not None
     assert np.flatnonzero(np.isnan(curve.values)).tolist() == [4]
     states = next(c.states for c in development.coverage if c.label == "LLC")
@@ -62,7 +63,7 @@ def test_points_of_different_settings_are_never_joined(store: Store) -> None:
     record = synthetic.llc(5, other, np.random.default_rng(0))
     store.put(synthetic.wrap(RUN, RUN.steps[5], other, record))
     development = library.development(RUN.name)
-    main, second = development.curve("llc", "text"), development.curve("llc~2", "text")
+    main, second = development.curve("llc", "text.zero"), development.curve("llc~2", "text.zero")
     assert main is not None
     assert second is not None
     assert np.isfinite(main.values).all()
@@ -77,7 +78,7 @@ def test_metrics_at_another_threshold_are_curves_of_their_own(store: Store) -> N
     graph = synthetic.graph(RUN, 0, standard.graph, np.random.default_rng(0))
     record = synthetic.network(graph, np.random.default_rng(0))
     store.put(synthetic.wrap(RUN, RUN.steps[0], at, record))
-    curve = library.development(RUN.name).curve("graph.density~0.3", "text")
+    curve = library.development(RUN.name).curve("graph.density~0.3", "text.zero")
     assert curve is not None
     assert curve.settings == "edges ≥ 0.3"
 
@@ -101,7 +102,7 @@ def test_new_records_appear_and_old_ones_are_not_decoded_again(store: Store) -> 
     record = synthetic.llc(4, spec, np.random.default_rng(0))
     store.put(synthetic.wrap(RUN, RUN.steps[4], spec, record))
     after = library.development(RUN.name)
-    curve = after.curve("llc", "text")
+    curve = after.curve("llc", "text.zero")
     assert curve is not None
     assert np.isfinite(curve.values).all()
     assert not after.failures
@@ -113,7 +114,7 @@ def test_an_unmeasured_run_has_empty_curves(store: Store) -> None:
     assert development.graphs == {}
     assert development.components == ()
     for curve_id in ("llc", "loss", "induction", "graph.mean_strength"):
-        curve = development.curve(curve_id, NO_TASK)
+        curve = development.curve(curve_id, NO_GRAPH)
         assert curve is not None
         assert np.isnan(curve.values).all()
 
@@ -130,27 +131,32 @@ def test_a_shipped_run_counts_what_it_has(store: Store) -> None:
 def test_edge_error_is_the_interval_over_prompts(store: Store) -> None:
     spec = standard_measurements(RUN)[0]
     graph = synthetic.graph(RUN, 100, spec, np.random.default_rng(0))  # type: ignore[arg-type]
-    each = graph.weight_by_prompt[:, 0, 1]
+    each = graph.group_weights()[:, 0, 1]
     expected = 1.96 * each.std(ddof=1) / np.sqrt(len(each))
-    assert graph_point(graph).error[0, 1] == pytest.approx(expected)
+    edges = graph_point(graph).edges
+    assert edges.place[0] == 1  # from component 0 to component 1
+    assert edges.weight_error[0] == pytest.approx(expected)
 
 
 def test_a_single_prompt_has_no_interval() -> None:
     spec = next(s for s in standard_measurements(RUN) if "passage" in str(s))
     graph = synthetic.graph(RUN, 100, spec, np.random.default_rng(0))  # type: ignore[arg-type]
-    assert np.isnan(graph_point(graph).error).all()
+    edges = graph_point(graph).edges
+    assert np.isnan(edges.weight_error).all()
+    assert np.isnan(edges.norm_error).all()
 
 
 def test_impossible_edges_are_not_there(store: Store) -> None:
-    series = library_of(store).development(RUN.name).graphs["text"]
-    order = series.order[series.edges]
+    series = library_of(store).development(RUN.name).graphs["text.zero"]
+    assert isinstance(series.edges, EdgeTable)
+    order = series.order[series.edges.ends]
     assert (order[:, 0] < order[:, 1]).all()
-    assert np.isfinite(series.weight).all()
+    assert np.isfinite(series.edges.weight).all()
 
 
 def test_a_components_curve_is_its_metric(store: Store) -> None:
     development = library_of(store).development(RUN.name)
-    curve = component_curve(development.graphs["text"], "in_strength", "L2H3")
+    curve = component_curve(development.graphs["text.zero"], "in_strength", "L2H3")
     key = next(
         k for k in store.keys(RUN.name, "network")
         if f"/{RUN.steps[7]}/" in k and store.get(k).spec.graph.task.name == "text"  # type: ignore[union-attr]
@@ -160,12 +166,12 @@ def test_a_components_curve_is_its_metric(store: Store) -> None:
     row = record.node_names.index("in_strength")
     assert curve is not None
     assert curve.values[7] == record.node_values[row, record.components.index("L2H3")]
-    assert component_curve(development.graphs["text"], "in_strength", "L9H9") is None
+    assert component_curve(development.graphs["text.zero"], "in_strength", "L9H9") is None
 
 
 def test_a_head_has_its_own_behaviour_curve(store: Store) -> None:
-    curve = library_of(store).development(RUN.name).curve("induction@L2H3", "text")
-    best = library_of(store).development(RUN.name).curve("induction", "text")
+    curve = library_of(store).development(RUN.name).curve("induction@L2H3", "text.zero")
+    best = library_of(store).development(RUN.name).curve("induction", "text.zero")
     assert curve is not None
     assert best is not None
     assert curve.component == "L2H3"
@@ -175,6 +181,6 @@ def test_a_head_has_its_own_behaviour_curve(store: Store) -> None:
 def test_regression_has_its_own_behaviours(store: Store) -> None:
     run = synthetic.regression_run()
     development = library_of(store, run).development(run.name)
-    assert development.curve("prior", "regression") is not None
-    assert development.curve("induction", "regression") is None
-    assert list(development.graphs) == ["regression"]
+    assert development.curve("prior", "regression.zero") is not None
+    assert development.curve("induction", "regression.zero") is None
+    assert list(development.graphs) == ["regression.zero"]

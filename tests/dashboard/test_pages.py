@@ -79,8 +79,8 @@ def test_a_view_is_drawn_with_the_selected_components_curves(store: Store, compa
     synthetic.fill(store, RUN)
     view = view_from_json(
         {
-            "run": RUN.name, "task": "text", "lanes": ["llc", "induction"], "compact": compact,
-            "metric": "out_strength", "component": "L2H3",
+            "run": RUN.name, "graph": "text.zero", "lanes": ["llc", "induction"],
+            "compact": compact, "metric": "out_strength", "component": "L2H3",
         }
     )  # fmt: skip
     assert view is not None
@@ -96,7 +96,12 @@ def test_a_view_is_drawn_with_the_selected_components_curves(store: Store, compa
 def test_a_component_without_that_behaviour_has_no_second_line(store: Store) -> None:
     synthetic.fill(store, RUN)
     view = view_from_json(
-        {"run": RUN.name, "task": "text", "lanes": ["induction", "nonsense"], "component": "EMB"}
+        {
+            "run": RUN.name,
+            "graph": "text.zero",
+            "lanes": ["induction", "nonsense"],
+            "component": "EMB",
+        }
     )
     assert view is not None
     lanes = chosen_lanes(context_of(store).library.development(RUN.name), view)

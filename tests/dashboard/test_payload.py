@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from compute.store import Store
+from dashboard.components import head_of, kind_of
+from dashboard.figures.edges import EdgeTable
 from dashboard.library import Library
-from dashboard.payload import array, decode, default_threshold, encode, kind_of
+from dashboard.payload import array, decode, default_threshold, default_top, encode
 from tests.dashboard import synthetic
 
 RUN = synthetic.language_run(checkpoints=12)
@@ -15,12 +17,14 @@ def test_the_browser_reads_the_records_weights(store: Store) -> None:
     synthetic.fill(store, RUN, missing=(("graph", 4),))
     development = Library(store).development(RUN.name)
     header, data = decode(encode(development))
-    graph, series = header["graphs"]["text"], development.graphs["text"]
-    weight = array(graph["weight"], data)
-    assert weight.shape == series.weight.shape
+    graph, series = header["graphs"]["text.zero"], development.graphs["text.zero"]
+    edges = series.edges
+    assert isinstance(edges, EdgeTable)
+    weight = array(graph["table"]["weight"], data)
+    assert weight.shape == edges.weight.shape
     assert np.isnan(weight[4]).all()
-    assert np.allclose(weight, series.weight, rtol=1e-3, atol=1e-6, equal_nan=True)
-    assert np.array_equal(array(graph["edges"], data), series.edges)
+    assert np.allclose(weight, edges.weight, rtol=1e-3, atol=1e-6, equal_nan=True)
+    assert np.array_equal(array(graph["table"]["ends"], data), edges.ends)
     assert [c["name"] for c in graph["components"]] == list(series.components)
 
 
@@ -31,8 +35,8 @@ def test_curves_and_metrics_keep_every_bit_of_a_float32(store: Store) -> None:
     for entry, curve in zip(header["curves"], development.curves, strict=True):
         assert entry["id"] == curve.id
         assert np.array_equal(array(entry["values"], data), curve.values, equal_nan=True)
-    metric = header["graphs"]["text"]["metrics"][0]
-    series = development.graphs["text"]
+    metric = header["graphs"]["text.zero"]["metrics"][0]
+    series = development.graphs["text.zero"]
     assert np.array_equal(array(metric["low"], data), series.node_low[0], equal_nan=True)
 
 
@@ -85,5 +89,24 @@ def test_default_threshold_of_no_weight_is_zero(weight: np.ndarray) -> None:
     assert default_threshold(weight) == 0.0
 
 
-def test_kinds() -> None:
-    assert [kind_of(c) for c in ("EMB", "L0H3", "L0MLP", "LOGITS")] == ["io", "head", "mlp", "io"]
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("io", ["EMB", "LOGITS"]),
+        ("head", ["L0H3", "L11H31", "L0H3Q", "L0H3K", "L0H3V", "L0H3Z", "L0H3RQ", "L0H3RK"]),
+        ("layer", ["L0Q", "L0K", "L0V", "L0Z", "L0RQ", "L10RK"]),
+        ("mlp", ["L0MLP", "L12POST"]),
+    ],
+)
+def test_kinds(kind: str, names: list[str]) -> None:
+    assert {kind_of(name) for name in names} == {kind}
+
+
+def test_a_part_belongs_to_its_head() -> None:
+    assert [head_of(c) for c in ("L0H3RQ", "L0H3", "L0RQ", "L0MLP")] == [
+        "L0H3", "L0H3", "L0RQ", "L0MLP",
+    ]  # fmt: skip
+
+
+def test_few_edges_are_all_drawn_and_many_are_not() -> None:
+    assert (default_top(191), default_top(7_000)) == (None, 300)

@@ -32,9 +32,9 @@ def test_an_unknown_name_chooses_nothing() -> None:
 def test_first_visit_shows_llc_loss_a_graph_metric_and_a_behaviour(store: Store) -> None:
     synthetic.fill(store, RUN)
     development = Library(store).development(RUN.name)
-    lanes = default_lanes(development, "text")
+    lanes = default_lanes(development, "text.zero")
     assert lanes == ("llc", "loss", "graph.mean_strength", "induction")
-    assert all(development.curve(lane, "text") for lane in lanes)
+    assert all(development.curve(lane, "text.zero") for lane in lanes)
 
 
 def test_a_view_ignores_what_it_does_not_know() -> None:

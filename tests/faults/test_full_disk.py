@@ -23,7 +23,7 @@ RUN = a_run(steps=20)
 
 def measure_at_length(task):
     """Stands for the worker: a record of some 80 kB."""
-    return Success(to_bytes(a_measured(task, prompts=1200)))
+    return Success(to_bytes(a_measured(task, prompts=3300)))
 
 
 def work(store, job, perform=measure_at_length):
@@ -40,7 +40,7 @@ store = Store(Path(sys.argv[1]))
 store.put_run(RUN)
 def too_long_at_step_2(task):
     if task.step == 2:
-        return Success(to_bytes(a_measured(task, prompts=50_000)))
+        return Success(to_bytes(a_measured(task, prompts=150_000)))
     return measure(task)
 job = work(store, Jobs(store).submit("small", [GRAPH]), too_long_at_step_2)
 print(job.state, job.reason)
@@ -108,7 +108,7 @@ def test_a_disk_that_is_full_to_the_last_byte_is_told_in_our_words(small_disk):
 
     def put_everything():
         for step in RUN.steps:
-            store.put(a_measured(a_task(RUN, step), prompts=1200))
+            store.put(a_measured(a_task(RUN, step), prompts=3300))
 
     with pytest.raises(StoreFull, match="free some space"):
         put_everything()

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
-from compute.errors import UnknownArchitecture
-from compute.measure import ablation
-from compute.measure.ablation import ablation_graph, compare
+from compute.errors import MeasurementError
+from compute.measure.ablation import ablation_graph
+from compute.measure.replacements import donors
 from compute.models.developments.regression_transformer import draw_sequences
 from compute.specs import AblationSpec
 from tests.small_models import (
-    LANGUAGE,
     VOCABULARY,
     language_model,
     looped_graph,
@@ -19,17 +20,9 @@ from tests.small_models import (
     save_language_model,
 )
 
+# How one architecture equals the loop over whole passes is in test_architectures.py.
 TOKENS = torch.randint(VOCABULARY, (3, 12), generator=torch.Generator().manual_seed(0))
-
-
-@pytest.mark.parametrize("kind", LANGUAGE)
-def test_suffix_replay_equals_the_loop_over_whole_passes(kind):
-    model = language_model(kind)
-    graph = ablation_graph(model, TOKENS)
-    expected = looped_graph(model, TOKENS)
-    assert np.array_equal(np.isnan(graph.weight), np.isnan(expected))
-    np.testing.assert_allclose(graph.weight, expected, atol=1e-5)
-    assert np.nanmax(expected) > 0.1
+LAYOUTS = ("gpt_neox", "gpt2", "llama", "gemma2", "opt_post_norm", "bloom", "falcon")
 
 
 def test_suffix_replay_equals_the_loop_on_the_regression_transformer():
@@ -65,26 +58,28 @@ def test_effects_equal_those_of_transformer_lens_hooks(kind, tmp_path):
         assert graph.weight[source, target] == pytest.approx(1 - similarity.mean().item(), abs=1e-5)
 
 
-@pytest.mark.parametrize("kind", LANGUAGE)
-def test_loss_change_is_the_change_of_the_whole_models_loss(kind):
+@pytest.mark.parametrize("kind", LAYOUTS)
+def test_loss_and_logit_changes_are_those_of_the_whole_model(kind):
     model = language_model(kind)
     graph = ablation_graph(model, TOKENS, first_scored=5)
 
-    def loss():
+    def scores():
         with torch.no_grad():
-            logits = model.module(TOKENS).logits
-        return torch.nn.functional.cross_entropy(
-            logits[:, 4:-1].flatten(0, 1), TOKENS[:, 5:].flatten()
-        ).item()
+            logits = model.module(TOKENS).logits[:, 4:-1].flatten(0, 1)
+        answers = TOKENS[:, 5:].flatten()
+        loss = torch.nn.functional.cross_entropy(logits, answers).item()
+        return loss, logits[torch.arange(len(answers)), answers].mean().item()
 
-    clean = loss()
-    part = model.anatomy.blocks[1]
-    handle = part.mlp.register_forward_hook(lambda m, a, o: torch.zeros_like(o))
-    without_mlp = loss()
+    loss, logit = scores()
+    handle = model.anatomy.blocks[1].mlp_output.register_forward_hook(
+        lambda m, a, o: torch.zeros_like(o)
+    )
+    loss_without, logit_without = scores()
     handle.remove()
-    assert graph.loss == pytest.approx(clean, abs=1e-5)
-    changed = graph.loss_change[graph.components.index("L1MLP")]
-    assert changed == pytest.approx(without_mlp - clean, abs=1e-5)
+    mlp = graph.components.index("L1MLP")
+    assert graph.loss == pytest.approx(loss, abs=1e-5)
+    assert graph.loss_change[mlp] == pytest.approx(loss_without - loss, abs=1e-5)
+    assert graph.logit_change[mlp] == pytest.approx(logit_without - logit, abs=1e-4)
 
 
 def test_heads_reach_the_mlp_of_their_own_block_only_where_the_residual_is_sequential():
@@ -134,16 +129,106 @@ def test_permuting_heads_permutes_the_graph():
 def test_prompts_are_averaged_and_kept_apart():
     model = language_model("gpt_neox")
     whole = ablation_graph(model, TOKENS)
-    alone = [ablation_graph(model, TOKENS[i : i + 1]).weight for i in range(3)]
-    np.testing.assert_allclose(whole.weight, np.mean(alone, axis=0), atol=1e-6)
-    np.testing.assert_allclose(whole.weight_by_prompt, alone, atol=1e-3)
+    alone = np.stack([ablation_graph(model, TOKENS[i : i + 1]).weight for i in range(3)])
+    np.testing.assert_allclose(whole.weight, alone.mean(0), atol=1e-6)
+    np.testing.assert_allclose(whole.weight_error, alone.std(0, ddof=1) / 3**0.5, atol=1e-6)
+    edges = np.isfinite(whole.weight)
+    np.testing.assert_allclose(whole.weight_by_group, alone[:, edges], atol=1e-3)
+    np.testing.assert_allclose(whole.group_weights()[:, edges], alone[:, edges], atol=1e-3)
 
 
-def test_the_graph_does_not_depend_on_how_prompts_are_chunked(monkeypatch):
-    model = language_model("llama")
+def test_the_errors_of_losses_are_over_prompts():
+    model = language_model("gpt2")
     whole = ablation_graph(model, TOKENS)
-    monkeypatch.setattr(ablation, "TOKENS_IN_FLIGHT", 1)
-    np.testing.assert_allclose(ablation_graph(model, TOKENS).weight, whole.weight, atol=1e-6)
+    alone = [ablation_graph(model, TOKENS[i : i + 1]) for i in range(3)]
+    for name in ("loss_change", "logit_change"):
+        values = np.stack([getattr(graph, name) for graph in alone])[:, :-1]
+        error = getattr(whole, f"{name}_error")[:-1]
+        np.testing.assert_allclose(error, values.std(0, ddof=1) / 3**0.5, atol=1e-5)
+    assert np.isnan(alone[0].weight_error).all()
+
+
+@pytest.mark.parametrize("kind", ["gpt_neox", "llama", "gemma2", "bloom_post_norm"])
+def test_the_graph_does_not_depend_on_how_prompts_and_copies_are_chunked(kind):
+    model = language_model(kind)
+    whole = ablation_graph(model, TOKENS)
+    for tokens in (1, 30):
+        graph = ablation_graph(model, TOKENS, max_tokens_in_flight=tokens)
+        np.testing.assert_allclose(graph.weight, whole.weight, atol=1e-6)
+        np.testing.assert_allclose(graph.loss_change, whole.loss_change, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["gpt_neox", "gpt2", "falcon", "llama"])
+def test_a_blocks_own_code_gives_what_the_shortcut_gives(kind):
+    model = language_model(kind)
+    blocks = tuple(dataclasses.replace(b, additive=False) for b in model.anatomy.blocks)
+    general = dataclasses.replace(model, anatomy=dataclasses.replace(model.anatomy, blocks=blocks))
+    np.testing.assert_allclose(
+        ablation_graph(general, TOKENS).weight, ablation_graph(model, TOKENS).weight, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("kind", LAYOUTS)
+def test_mean_ablation_equals_the_loop(kind):
+    model = language_model(kind)
+    graph = ablation_graph(model, TOKENS, AblationSpec(ablation="mean"))
+    np.testing.assert_allclose(
+        graph.weight, looped_graph(model, TOKENS, stand_in="mean"), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("kind", LAYOUTS)
+def test_resample_ablation_equals_the_loop(kind):
+    model = language_model(kind)
+    draw = torch.Generator().manual_seed(3)
+    order = donors(len(TOKENS), draw)
+    graph = ablation_graph(
+        model, TOKENS, AblationSpec(ablation="resample"), torch.Generator().manual_seed(3)
+    )
+    expected = looped_graph(model, TOKENS, stand_in=order)
+    np.testing.assert_allclose(graph.weight, expected, atol=1e-5)
+
+
+def test_ablations_work_on_the_regression_transformer():
+    model = regression_model()
+    tokens = draw_sequences(model.module.config, 5, generator=torch.Generator().manual_seed(0))
+    graph = ablation_graph(model, tokens, AblationSpec(ablation="mean"))
+    np.testing.assert_allclose(
+        graph.weight, looped_graph(model, tokens, stand_in="mean"), atol=1e-5
+    )
+    assert np.isnan(graph.logit_change).all()
+
+
+def test_a_reference_batch_gives_the_means():
+    model = language_model("gpt2")
+    spec = AblationSpec(ablation="mean")
+    same = ablation_graph(model, TOKENS[:1], spec, reference=TOKENS)
+    own = ablation_graph(model, TOKENS, spec)
+    edges = np.isfinite(own.weight)
+    np.testing.assert_allclose(same.weight[edges], own.weight_by_group[0], atol=1e-3)
+
+
+def test_every_prompt_is_the_donor_of_another():
+    for prompts in (2, 3, 16):
+        order = donors(prompts, torch.Generator().manual_seed(0))
+        assert sorted(order.tolist()) == list(range(prompts))
+        assert (order != torch.arange(prompts)).all()
+
+
+def test_resampling_needs_prompts_of_one_length_and_more_than_one():
+    model = language_model("gpt2")
+    spec = AblationSpec(ablation="resample")
+    with pytest.raises(MeasurementError, match="one prompt only"):
+        ablation_graph(model, TOKENS[:1], spec)
+    with pytest.raises(MeasurementError, match="without padding"):
+        ablation_graph(model, TOKENS, spec, mask=torch.ones_like(TOKENS, dtype=torch.bool))
+
+
+def test_resampling_identical_prompts_changes_nothing():
+    model = language_model("llama")
+    graph = ablation_graph(model, TOKENS[:1].repeat(4, 1), AblationSpec(ablation="resample"))
+    assert np.nanmax(graph.weight) == pytest.approx(0, abs=1e-6)
+    assert np.nanmax(abs(graph.loss_change)) == pytest.approx(0, abs=1e-5)
 
 
 def test_what_is_switched_off_is_missing_and_not_zero():
@@ -151,30 +236,16 @@ def test_what_is_switched_off_is_missing_and_not_zero():
     graph = ablation_graph(language_model("gpt_neox"), TOKENS, spec)
     assert np.isnan(graph.weight[0]).all()
     assert np.isnan(graph.weight[:, -1]).all()
-    assert np.isnan([graph.loss, *graph.loss_change]).all()
-
-
-def test_norm_change_sees_what_the_cosine_hides():
-    clean = torch.ones(1, 4, 1, 3)
-    weight, change = compare(clean, 3 * clean[None])
-    assert weight.item() == pytest.approx(0, abs=1e-6)
-    assert change.item() == pytest.approx(2)
-
-
-def test_opposite_outputs_have_weight_two_and_vanished_ones_one():
-    clean = torch.ones(1, 4, 1, 3)
-    assert compare(clean, -clean[None])[0].item() == pytest.approx(2)
-    assert compare(clean, 0 * clean[None])[0].item() == pytest.approx(1)
-
-
-def test_a_block_that_is_not_what_its_anatomy_says_is_refused():
-    model = language_model("gpt_neox_sequential")
-    lying = type(model.anatomy)(**{**vars(model.anatomy), "parallel": True})
-    wrong = type(model)(**{**vars(model), "anatomy": lying, "components": lying.components()})
-    with pytest.raises(UnknownArchitecture, match="would be wrong"):
-        ablation_graph(wrong, TOKENS)
+    assert np.isnan([graph.loss, *graph.loss_change, *graph.logit_change]).all()
 
 
 def test_a_prompt_of_one_position_is_refused():
     with pytest.raises(ValueError, match="two positions"):
         ablation_graph(language_model("gpt2"), TOKENS[:, :1])
+
+
+def test_a_prompt_that_is_all_padding_is_refused():
+    mask = torch.ones_like(TOKENS, dtype=torch.bool)
+    mask[1] = False
+    with pytest.raises(MeasurementError, match="all of it is padding"):
+        ablation_graph(language_model("gpt2"), TOKENS, mask=mask)

@@ -7,20 +7,11 @@ import pytest
 from compute.measure.network import graph_metrics, measure_network, node_metrics, to_networkx
 from compute.records import AblationGraph
 from compute.specs import NetworkMeasurement
+from tests.samples import a_graph
 
 
 def graph_of(weight, by_prompt=None, order=None) -> AblationGraph:
-    n = len(weight)
-    weight = np.asarray(weight, dtype=np.float32)
-    return AblationGraph(
-        components=tuple(f"L{i}MLP" for i in range(n)),
-        order=np.arange(n) if order is None else np.asarray(order),
-        weight=weight,
-        weight_by_prompt=weight[None] if by_prompt is None else np.asarray(by_prompt),
-        norm_change=weight,
-        loss_change=np.zeros(n, dtype=np.float32),
-        loss=1.0,
-    )
+    return a_graph(np.asarray(weight)[None] if by_prompt is None else by_prompt, order=order)
 
 
 def layered(layers=4, per_layer=3, prompts=5, seed=0) -> AblationGraph:

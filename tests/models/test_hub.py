@@ -1,123 +1,19 @@
-"""The real client of the hub against a local stand-in server."""
+"""The hub's real client against a local stand-in server, with what can go wrong on the way."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import subprocess
-import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-
 import pytest
 
+from tests.models.hub_stand_in import Client, Fault, serving, sha256
 from tests.small_models import save_language_model
 
-REPOSITORY = "lab/small"
-PROGRAM = """
-import json, sys
-from compute.errors import OntogenyError
-from compute.models import describe_run, open_checkpoint, weights_digest
-from pathlib import Path
-try:
-    run = describe_run(sys.argv[1], source="hub", text=Path(sys.argv[2]))
-    out = {"steps": run.steps, "digests": [], "names": []}
-    for step in run.steps:
-        out["digests"].append(weights_digest(run, step))
-        with open_checkpoint(run, step) as model:
-            out["names"].append(model.components[-1].name)
-            out["folder"] = str(model.folder)
-    out["deleted"] = not Path(out["folder"]).exists()
-except OntogenyError as error:
-    out = {"error": type(error).__name__, "reason": str(error)}
-print(json.dumps(out))
+WEIGHTS = "step1/model.safetensors"
+FETCH = """
+folder = cache(folder)
+with lend(folder, repository, 1) as place:
+    out["files"] = sorted(path.name for path in place.iterdir())
+    out["weights"] = (place / "model.safetensors").stat().st_size
 """
-
-
-class StandIn(ThreadingHTTPServer):
-    """Serves one repository with a branch for every step, as the hub does."""
-
-    daemon_threads = True
-
-    def __init__(self, folders: dict[str, Path], refuse: int | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.folders = folders
-        self.refuse = refuse
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: StandIn
-
-    def do_GET(self) -> None:
-        self._answer(body=True)
-
-    def do_HEAD(self) -> None:
-        self._answer(body=False)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-    def _answer(self, *, body: bool) -> None:
-        path = self.path.split("?")[0]
-        if self.server.refuse:
-            return self._send(self.server.refuse, b"{}", body=body)
-        if path == f"/api/models/{REPOSITORY}/refs":
-            branches = [
-                {"name": name, "ref": f"refs/heads/{name}", "targetCommit": _commit(name)}
-                for name in ["main", *self.server.folders]
-            ]
-            refs = {"branches": branches, "tags": [], "converts": []}
-            return self._send(200, json.dumps(refs).encode(), body=body)
-        for name, folder in self.server.folders.items():
-            if path == f"/api/models/{REPOSITORY}/revision/{name}":
-                return self._send(200, json.dumps(_info(name, folder)).encode(), body=body)
-            for revision in (name, _commit(name)):
-                prefix = f"/{REPOSITORY}/resolve/{revision}/"
-                file = folder / path.removeprefix(prefix)
-                if path.startswith(prefix) and file.is_file():
-                    return self._send(200, file.read_bytes(), body=body, commit=_commit(name))
-                tree = f"/api/models/{REPOSITORY}/tree/{revision}"
-                if path.startswith(tree):
-                    return self._send(200, json.dumps(_tree(folder)).encode(), body=body)
-        return self._send(404, b"{}", body=body)
-
-    def _send(self, status: int, data: bytes, *, body: bool, commit: str | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        if commit:
-            self.send_header("X-Repo-Commit", commit)
-            self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
-        self.end_headers()
-        if body:
-            self.wfile.write(data)
-
-
-def _commit(name: str) -> str:
-    return hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
-
-
-def _tree(folder: Path) -> list[dict]:
-    return [
-        {"type": "file", "path": f.name, "size": f.stat().st_size, "oid": _commit(f.name)}
-        for f in sorted(folder.iterdir())
-    ]
-
-
-def _info(name: str, folder: Path) -> dict:
-    siblings = [
-        {
-            "rfilename": f.name,
-            "size": f.stat().st_size,
-            "blobId": hashlib.sha1(f.read_bytes(), usedforsecurity=False).hexdigest(),
-        }
-        for f in sorted(folder.iterdir())
-    ]
-    return {"id": REPOSITORY, "sha": _commit(name), "siblings": siblings}
 
 
 @pytest.fixture(scope="module")
@@ -125,77 +21,183 @@ def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("hub")
     return {
         f"step{step}": save_language_model("gpt_neox", root / f"step{step}", seed=step)
-        for step in (0, 1000)
+        for step in (0, 1)
     }
 
 
-def ask(server: StandIn, text: Path, repository: str = REPOSITORY) -> dict:
-    """Run the program in a process whose hub is the stand-in."""
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        return ask_at(server.url, text, repository)
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+@pytest.fixture(scope="module")
+def server():
+    with serving() as server:
+        yield server
 
 
-def ask_at(url: str, text: Path, repository: str = REPOSITORY) -> dict:
-    environment = {
-        "HF_ENDPOINT": url,
-        "HF_HOME": str(text.parent / "hf"),
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        "OMP_NUM_THREADS": "1",
-    }
-    command = [sys.executable, "-c", PROGRAM, repository, str(text)]
-    finished = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert finished.returncode == 0, finished.stderr[-2000:]
-    return json.loads(finished.stdout)
+@pytest.fixture(scope="module")
+def client(server, tmp_path_factory):
+    with Client(server.url, tmp_path_factory.mktemp("home")) as client:
+        yield client
 
 
 @pytest.fixture
-def text(tmp_path):
-    path = tmp_path / "text.txt"
-    path.write_text("some text")
-    return path
+def repository(server, folders):
+    return server.add(folders)
 
 
-def test_revisions_named_like_steps_are_fetched_opened_and_deleted(folders, text):
-    answer = ask(StandIn(folders), text)
-    assert answer["steps"] == [0, 1000]
+def test_revisions_named_like_steps_are_fetched_opened_and_deleted(client, repository, tmp_path):
+    (tmp_path / "text.txt").write_text("some text")
+    code = """
+    run = describe_run(repository, source="hub", text=Path(text))
+    out["steps"], out["digests"], out["names"] = run.steps, [], []
+    for step in run.steps:
+        out["digests"].append(weights_digest(run, step))
+        with open_checkpoint(run, step) as model:
+            out["names"].append(model.components[-1].name)
+        out["deleted"] = not model.folder.exists()
+    """
+    code = code.replace("\n    ", "\n")
+    answer = client.run(code, repository=repository.name, text=tmp_path / "text.txt")
+    assert answer["steps"] == [0, 1]
     assert answer["names"] == ["LOGITS", "LOGITS"]
     assert len(set(answer["digests"])) == 2
     assert answer["deleted"]
 
 
-@pytest.mark.parametrize(("status", "hint"), [(401, "log in"), (403, "ask its owner"), (404, "")])
-def test_a_hub_that_refuses_is_quoted_with_what_to_do(folders, text, status, hint):
-    answer = ask(StandIn(folders, refuse=status), text)
-    assert answer["error"] == "HubRefused"
-    assert REPOSITORY in answer["reason"]
-    assert str(status) in answer["reason"]
-    assert hint in answer["reason"]
+def test_only_what_measuring_needs_is_fetched(client, server, folders, tmp_path):
+    for name in ("README.md", "pytorch_model.bin", "optimizer.bin", "generation_config.json"):
+        (folders["step1"] / name).write_bytes(b"of no use")
+    repository = server.add(folders)
+    answer = client.run(FETCH, repository=repository.name, folder=tmp_path / "fetched")
+    for name in ("README.md", "pytorch_model.bin", "optimizer.bin"):
+        (folders["step1"] / name).unlink()
+    assert [name for name in answer["files"] if not name.startswith(".")] == [
+        "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+    ]  # fmt: skip
+
+
+def test_pickled_weights_are_fetched_where_there_are_no_others(client, server, tmp_path):
+    (tmp_path / "step1").mkdir()
+    for name in ("config.json", "pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json"):
+        (tmp_path / "step1" / name).write_text(name)
+    repository = server.add({"step1": tmp_path / "step1"})
+    code = 'out["names"] = [file.name for file in find_listing(repository, 1).wanted]'
+    names = client.run(code, repository=repository.name)["names"]
+    assert names == [
+        "config.json", "pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("request_", "fault"),
+    [
+        ("refs", Fault(times=1, status=503)),
+        ("refs", Fault(times=1, stop_after=20, reset=True)),
+        ("step1", Fault(times=2, status=429, headers={"Retry-After": "0"})),
+        ("step1", Fault(times=1, stop_after=0)),
+        (WEIGHTS, Fault(times=1, stop_after=5000)),
+        (WEIGHTS, Fault(times=1, stop_after=5000, reset=True)),
+        (WEIGHTS, Fault(times=1, status=429, headers={"Retry-After": "0"})),
+        (WEIGHTS, Fault(times=2, status=502)),
+        (WEIGHTS, Fault(times=1, damage=True)),
+        ("step1/config.json", Fault(times=1, damage=True)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_passes_is_recovered_from(client, repository, folders, tmp_path, request_, fault):
+    repository.faults[request_] = fault
+    answer = client.run(FETCH, repository=repository.name, folder=tmp_path / "fetched")
+    assert "error" not in answer
+    assert answer["weights"] == (folders["step1"] / "model.safetensors").stat().st_size
+    assert fault.times == 0
+
+
+@pytest.mark.parametrize(
+    ("request_", "fault", "reason"),
+    [
+        ("refs", Fault(status=401), "the hub answered 401; log in"),
+        ("refs", Fault(status=403), "the hub answered 403; ask its owner"),
+        ("refs", Fault(status=404), "the hub answered 404; check the name"),
+        ("step1", Fault(status=404), "at step1: the hub answered 404; check the name and"),
+        ("step1", Fault(status=429), "the hub answered 429, again and again; try again later, or"),
+        ("step1", Fault(status=429, headers={"Retry-After": "400"}), "left alone for 400 s"),
+        (WEIGHTS, Fault(status=500), "at step1: the hub answered 500, again and again; try again"),
+        (WEIGHTS, Fault(status=404), "at step1: the hub answered 404"),
+        (WEIGHTS, Fault(stop_after=5, reset=True), "the hub cannot be reached"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_does_not_pass_is_one_line(client, repository, tmp_path, request_, fault, reason):
+    repository.faults[request_] = fault
+    answer = client.run(FETCH, repository=repository.name, folder=tmp_path / "fetched")
+    assert answer["error"] in ("HubRefused", "HubUnreachable")
+    assert answer["reason"].startswith(repository.name)
+    assert reason in answer["reason"]
     assert "\n" not in answer["reason"]
 
 
-def test_a_hub_that_is_not_there(text):
-    answer = ask_at("http://127.0.0.1:9", text)
-    assert answer["error"] == "HubRefused"
+def test_a_body_that_always_breaks_off_is_given_up(client, repository, tmp_path):
+    repository.faults[WEIGHTS] = Fault(stop_after=0)
+    code = FETCH.replace("cache(folder)", "CheckpointCache(Path(folder), patience=once)")
+    code = "once = Patience(attempts=1)\n" + code
+    answer = client.run(code, repository=repository.name, folder=tmp_path / "fetched")
+    assert answer["error"] == "HubUnreachable"
     assert "cannot be reached" in answer["reason"]
 
 
-def test_a_repository_without_steps(text):
-    answer = ask(StandIn({}), text)
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json"])
+def test_a_file_that_comes_damaged_twice_is_named_with_both_digests(
+    client, repository, folders, tmp_path, file
+):
+    repository.faults[f"step1/{file}"] = Fault(damage=True)
+    answer = client.run(FETCH, repository=repository.name, folder=tmp_path / "fetched")
+    assert answer["error"] == "HubRefused"
+    assert f"at step1: {file} came damaged, twice" in answer["reason"]
+    assert repository.count(f"step1/{file}") == 2
+    if file == "model.safetensors":
+        right = (folders["step1"] / file).read_bytes()
+        wrong = right[:-1] + bytes([right[-1] ^ 1])
+        assert f"{sha256(wrong)[:12]}.. and should be {sha256(right)[:12]}.." in answer["reason"]
+    assert not list((tmp_path / "fetched").rglob(file))
+
+
+def test_the_list_of_revisions_is_asked_for_once_and_again_for_a_new_step(
+    client, server, folders, tmp_path
+):
+    repository = server.add(dict(folders))
+    code = "for step in steps: out[str(step)] = find_listing(repository, step).revision"
+    client.run(code, repository=repository.name, steps=[0, 1, 0, 1])
+    assert repository.count("refs") == 1
+    repository.folders["checkpoint-7"] = folders["step1"]
+    answer = client.run(code, repository=repository.name, steps=[7])
+    assert answer == {"7": "checkpoint-7"}
+    assert repository.count("refs") == 2
+    answer = client.run(code, repository=repository.name, steps=[8])
+    assert answer["reason"] == f"{repository.name}: the revision of step 8 is gone"
+
+
+def test_the_size_is_the_mean_of_the_first_and_the_last_that_the_hub_gives(
+    client, server, repository, folders
+):
+    code = 'out["size"] = checkpoint_size(repository, steps)'
+    wanted = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+    size = sum((folders["step1"] / name).stat().st_size for name in wanted)
+    known = client.run(code, repository=repository.name, steps=[0, 1])["size"]
+    assert known == pytest.approx(size, rel=0.01)
+    repository.faults["step0"] = Fault(status=404)
+    assert client.run(code, repository=repository.name, steps=[0, 1])["size"] == size
+    silent = server.add(folders, sizes=False)
+    assert client.run(code, repository=silent.name, steps=[0, 1])["size"] is None
+
+
+def test_a_hub_that_is_not_there(tmp_path):
+    with Client("http://127.0.0.1:9", tmp_path) as lonely:
+        answer = lonely.run('find_revisions("lab/small", QUICK)')
+        assert answer["error"] == "HubUnreachable"
+        assert "cannot be reached" in answer["reason"]
+        answer = lonely.run('describe_run("not/a/name", source="hub")')
+        assert answer["error"] == "HubRefused"
+        assert "owner/name" in answer["reason"]
+
+
+def test_a_repository_without_steps(client, server):
+    answer = client.run("describe_run(name, source='hub')", name=server.add({}).name)
     assert answer["error"] == "EmptyRun"
     assert "no branch or tag named like step1000" in answer["reason"]
-
-
-def test_a_name_that_is_no_repository(text):
-    answer = ask_at("http://127.0.0.1:9", text, repository="not/a/name")
-    assert answer["error"] == "HubRefused"
-    assert "owner/name" in answer["reason"]

@@ -1,0 +1,176 @@
+/**
+ * Components as SVG, in two ways with one face: `paint(index, metric)`, `raise(chosen)`, `point(i)`
+ * and `radius(i)`.
+ *
+ * Up to some hundreds have an element each, which can be clicked and reached by the keyboard. A
+ * crowd shares one path for each kind; one movable mark stands for the component that has the focus.
+ */
+
+import { SHAPES } from "./marks.mjs";
+import { largest } from "./format.mjs";
+import { neighbour, parse } from "./places.mjs";
+import { setAttribute, setClass, svg } from "./elements.mjs";
+
+const CROWD = 300;
+const REACH = 16;
+
+/** Fill `group` with the components of a graph. */
+export function createNodes(group, graph, layout, model) {
+  return (graph.components.length > CROWD ? crowd : single)(group, graph, layout, model);
+}
+
+/** Return how large each component is drawn at a checkpoint, and -1 where the metric has no value. */
+function sizes(graph, { radius }, metric, index) {
+  const n = graph.components.length;
+  const top = metric ? (metric.top ??= largest(metric.values)) : 0;
+  return Float32Array.from({ length: n }, (_, i) => {
+    const value = metric ? metric.values[index * n + i] : 0;
+    if (metric && !(Number.isFinite(value) && top > 0)) return -1;
+    return radius(top > 0 ? Math.sqrt(Math.max(0, value) / top) : 0);
+  });
+}
+
+function single(group, graph, layout, model) {
+  const items = graph.components.map((component, i) => buildNode(component, i, layout, model, group));
+  group.replaceChildren(...items.map((item) => item.node));
+
+  function paint(index, metric) {
+    const found = sizes(graph, layout, metric, index);
+    items.forEach((item, i) => {
+      setClass(item.node, "unknown", found[i] < 0);
+      const radius = found[i] < 0 ? layout.radius(0) : Math.round(found[i] * 10) / 10;
+      if (radius === item.radius) return;
+      item.radius = radius;
+      item.shape.setAttribute("transform", `scale(${radius})`);
+      if (layout.labels === "below") item.label.setAttribute("y", radius + 12);
+      else item.label.setAttribute("x", radius * item.wide + (layout.labels === "parts" ? 3 : 5));
+    });
+  }
+
+  function raise(chosen) {
+    items.forEach(({ node }, i) => {
+      setClass(node, "selected", i === chosen);
+      setAttribute(node, "aria-pressed", String(i === chosen));
+    });
+  }
+  return { paint, raise, point: () => {}, radius: (i) => items[i].radius };
+}
+
+function buildNode(component, i, layout, model, group) {
+  const place = layout.places[i];
+  const shape = svg("path", { d: SHAPES[component.kind], class: "shape" });
+  const text = layout.labels === "parts" ? parse(component.name).part || component.name : component.name;
+  const label = svg("text", layout.labels === "below" ? { "text-anchor": "middle" } : { y: 4 }, text);
+  const walk = (event) => {
+    if (event.key === "Enter") model.toggle(component.name);
+    const next = step(event, layout.places, i);
+    if (next >= 0) group.children[next].focus();
+  };
+  const node = svg(
+    "g",
+    {
+      class: `node ${component.kind}`, transform: `translate(${place.x} ${place.y})`, tabindex: 0, role: "button", "aria-label": component.name,
+      "data-component": component.name, "aria-pressed": "false", onclick: () => model.toggle(component.name), onkeydown: walk,
+    },
+    svg("circle", { r: Math.min(REACH, layout.room / 2), class: "target" }), shape, label,
+  );
+  return { node, shape, label, wide: component.kind === "layer" ? 1.25 : 1, radius: -1 };
+}
+
+/** Return where an arrow key leads from a component: along the list, or with Shift to another layer. */
+function step(event, places, i) {
+  const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+  if (!by) return -1;
+  event.preventDefault();
+  return neighbour(places, i, by, event.shiftKey);
+}
+
+function crowd(group, graph, layout, model) {
+  const kinds = [...new Set(graph.components.map((c) => c.kind))];
+  const paths = Object.fromEntries([...kinds, "unknown"].map((kind) => [kind, { node: svg("path", { class: "shape" }), d: "" }]));
+  const ring = mark(graph, layout, "selected");
+  const focus = mark(graph, layout, "focus");
+  const hover = mark(graph, layout, "hover");
+  const ends = graph.components.flatMap(({ kind }, i) => (kind === "io" ? [{ i, ...mark(graph, layout, "end") }] : []));
+  Object.entries({ tabindex: 0, role: "button", "aria-label": "Components" }).forEach(([k, v]) => focus.node.setAttribute(k, v));
+  let [found, at, chosen] = [new Float32Array(graph.components.length), 0, -1];
+  focus.node.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") model.toggle(graph.components[at].name);
+    const next = step(event, layout.places, at);
+    if (next >= 0) move(next);
+  });
+  group.replaceChildren(
+    ...Object.entries(paths).map(([kind, { node }]) => svg("g", { class: `crowd ${kind}` }, node)),
+    ...ends.map((end) => end.node), hover.node, ring.node, focus.node,
+  );
+
+  function move(i) {
+    at = i;
+    focus.put(i, found[i]);
+    setAttribute(focus.node, "aria-label", graph.components[i].name);
+    setAttribute(focus.node, "aria-pressed", String(i === chosen));
+  }
+
+  function paint(index, metric) {
+    found = sizes(graph, layout, metric, index);
+    const d = Object.fromEntries(Object.keys(paths).map((kind) => [kind, ""]));
+    graph.components.forEach(({ kind }, i) => {
+      const { x, y } = layout.places[i];
+      d[found[i] < 0 ? "unknown" : kind] += outline(kind, x, y, found[i] < 0 ? layout.radius(0) : found[i]);
+    });
+    for (const [kind, path] of Object.entries(paths)) {
+      if (path.d === d[kind]) continue;
+      path.d = d[kind];
+      path.node.setAttribute("d", path.d);
+    }
+    ring.put(chosen, found[chosen]);
+    focus.put(at, found[at]);
+    for (const end of ends) end.put(end.i, found[end.i]);
+  }
+
+  function raise(i) {
+    chosen = i;
+    ring.put(i, found[i]);
+    move(i >= 0 ? i : at);
+  }
+  return { paint, raise, point: (i) => hover.put(i, found[i]), radius: (i) => Math.max(found[i], layout.radius(0)) };
+}
+
+/** A ring with a name, to be put on a component; on none it is not there. */
+function mark(graph, { places, box }, name) {
+  const ring = svg("circle", { class: "ring" });
+  const label = svg("text", { y: 4 });
+  const node = svg("g", { class: `node-mark ${name}` }, ring, label);
+  node.style.display = "none";
+  let shown = "";
+  function put(i, size) {
+    const key = i >= 0 ? `${i} ${size}` : "";
+    if (key === shown) return;
+    shown = key;
+    node.style.display = key ? "" : "none";
+    if (!key) return;
+    const radius = Math.max(size, 1) + 2.5;
+    node.setAttribute("transform", `translate(${places[i].x} ${places[i].y})`);
+    node.dataset.component = graph.components[i].name;
+    ring.setAttribute("r", radius);
+    const right = places[i].x < box.right - 48;
+    label.setAttribute("x", right ? radius + 4 : -radius - 4);
+    label.setAttribute("text-anchor", right ? "start" : "end");
+    label.textContent = graph.components[i].name;
+  }
+  return { node, put };
+}
+
+/** Return a mark as part of a path: its kind's shape, with corners where they would not be seen. */
+function outline(kind, x, y, size) {
+  const [s, d] = [r(size), r(2 * size)];
+  if (kind === "head") return `M${r(x - s)} ${r(y)}a${s} ${s} 0 1 0 ${d} 0a${s} ${s} 0 1 0 ${-d} 0`;
+  if (kind === "mlp") return `M${r(x - s)} ${r(y - s)}h${d}v${d}h${-d}z`;
+  const [wide, high] = kind === "layer" ? [1.2 * size, 0.62 * size] : [1.2 * size, 1.2 * size];
+  if (kind === "layer") return `M${r(x - wide)} ${r(y - high)}h${r(2 * wide)}v${r(2 * high)}h${r(-2 * wide)}z`;
+  return `M${r(x)} ${r(y - high)}L${r(x + wide)} ${r(y)} ${r(x)} ${r(y + high)} ${r(x - wide)} ${r(y)}z`;
+}
+
+function r(value) {
+  return Math.round(value * 10) / 10;
+}

@@ -1,0 +1,114 @@
+"""What settings are called: in menus, beside curves, in lists and in addresses."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from compute.specs import (
+    Ablation,
+    GraphMeasurement,
+    LLCMeasurement,
+    Measurement,
+    NetworkMeasurement,
+)
+
+TASK_LABELS = {
+    "text": "real text, repeated",
+    "unigram": "unigram tokens, repeated",
+    "uniform": "uniform tokens, repeated",
+    "passage": "passage",
+    "regression": "linear regression",
+}
+HOOKS = "queries, keys, values (Rocchetti’s nodes)"
+APPROXIMATION = "approximation"
+
+_ABLATIONS: dict[Ablation, str] = {
+    "zero": "An ablated component puts out zeros.",
+    "mean": "An ablated component puts out its mean over prompts and positions.",
+    "resample": "An ablated component puts out what it does on another prompt.",
+}
+_ATTRIBUTION = (
+    "Not recomputed: a first-order approximation by gradients, which can be far from the exact "
+    "graph where a component matters much."
+)
+
+
+def graph_key(spec: GraphMeasurement) -> str:
+    """Return the name of a graph's setting in addresses: task, ablation, and what is not usual.
+
+    >>> graph_key(GraphMeasurement())
+    'text.zero'
+    """
+    how = spec.ablation
+    parts: list[str] = [spec.task.name, how.ablation]
+    parts += [how.granularity] if how.granularity != "components" else []
+    parts += [how.method] if how.method != "exact" else []
+    return ".".join(parts)
+
+
+def exact_twin(spec: GraphMeasurement) -> GraphMeasurement:
+    """Return the same measurement without approximation."""
+    return dataclasses.replace(spec, ablation=dataclasses.replace(spec.ablation, method="exact"))
+
+
+def is_approximate(spec: GraphMeasurement) -> bool:
+    """Say whether a graph approximates the one that it is named for."""
+    return spec.ablation.method != "exact"
+
+
+def setting_order(spec: GraphMeasurement) -> tuple[int, int, int, int]:
+    """Return where a graph's setting stands in menus: the usual first, approximations last."""
+    how = spec.ablation
+    return (
+        list(TASK_LABELS).index(spec.task.name),
+        int(is_approximate(spec)),
+        int(how.granularity != "components"),
+        list(_ABLATIONS).index(how.ablation),
+    )
+
+
+def ablation_label(spec: GraphMeasurement) -> str:
+    """Return what a graph's ablation is called beside its task."""
+    name = str(spec.ablation.ablation)
+    if is_approximate(spec):
+        return f"{name}, by attribution (approximate)"
+    return name if spec.ablation.granularity == "components" else f"{name} · {HOOKS}"
+
+
+def ablation_meaning(spec: GraphMeasurement) -> str:
+    """Return in a sentence or two what an ablation does."""
+    meaning = _ABLATIONS[spec.ablation.ablation]
+    return f"{meaning} {_ATTRIBUTION}" if is_approximate(spec) else meaning
+
+
+def graph_text(spec: GraphMeasurement) -> str:
+    """Return the settings of a graph in a few words: the prompts and the ablation."""
+    count = spec.task.prompts
+    parts = [f"{count} prompt{'s' if count > 1 else ''}", f"{spec.ablation.ablation} ablation"]
+    return ", ".join(parts + ([f"{APPROXIMATION} by attribution"] if is_approximate(spec) else []))
+
+
+def network_text(spec: NetworkMeasurement) -> str:
+    """Return which edges graph metrics count; says so if the graph is an approximation."""
+    edges = f"edges ≥ {spec.threshold:g}" if spec.threshold else "all edges"
+    return f"{edges}, {APPROXIMATION}" if is_approximate(spec.graph) else edges
+
+
+def llc_text(spec: LLCMeasurement) -> str:
+    """Return the settings of an LLC: chains and draws, and the three numbers of its dynamics."""
+    llc = spec.llc
+    size = f"{llc.chains} × {llc.draws}"
+    return f"{size} · ε {llc.step_size:g} · nβ {llc.nbeta:g} · γ {llc.gamma:g}"
+
+
+def measurement_label(spec: Measurement) -> str:
+    """Return what a measurement is called in the coverage list."""
+    if isinstance(spec, GraphMeasurement):
+        kind = (
+            f"{APPROXIMATION} of the ablation graph" if is_approximate(spec) else "ablation graph"
+        )
+        return f"{kind}, {TASK_LABELS[spec.task.name]}, {ablation_label(spec)}"
+    if isinstance(spec, NetworkMeasurement):
+        task, how = TASK_LABELS[spec.graph.task.name], ablation_label(spec.graph)
+        return f"graph metrics, {task}, {how}, {network_text(spec)}"
+    return "LLC" if isinstance(spec, LLCMeasurement) else "loss and behaviours"
