@@ -21,6 +21,7 @@ from tests.small_models import LoopedPasses
 
 pytestmark = pytest.mark.bench
 REPEATS = 5
+REPEATS_OF_LARGE = 3
 POSITIONS = 300
 SAME_OUTPUTS = AblationSpec(loss_change=False)
 _NEOX = {"vocab_size": 50_304, "max_position_embeddings": 2048, "num_hidden_layers": 6}
@@ -76,7 +77,7 @@ def test_suffix_replay_against_the_authors_loop(shape, capsys):
     graph = ablation_graph(model, tokens, SAME_OUTPUTS)
     difference = max(np.nanmax(abs(graph.weight[i] - row)) for i, row in map(loop.row, some))
     replay, kept, author = [], [], []
-    for i in range(REPEATS):
+    for i in range(REPEATS if shape == "Pythia-14M" else REPEATS_OF_LARGE):
         replay.append(seconds(lambda: ablation_graph(model, tokens, SAME_OUTPUTS)))
         source = some[i % len(some)]
         one, clean = seconds(lambda source=source: loop.row(source)), seconds(loop.clean)

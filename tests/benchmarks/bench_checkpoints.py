@@ -21,6 +21,7 @@ from compute.store import Store
 
 pytestmark = pytest.mark.bench
 CHECKPOINTS = 154
+TURNS = 2
 SPEC = GraphMeasurement(
     task=TaskSpec(name="uniform", prompts=8, length=64), ablation=AblationSpec(loss_change=False)
 )
@@ -94,20 +95,19 @@ def measured(run, folder, workers: int) -> tuple[float, float, int]:
 
 
 def test_two_workers_against_one(run, tmp_path, capsys):
-    rows = []
-    for turn in range(2):
+    ratios = []
+    for turn in range(TURNS):
         two = measured(run, tmp_path / f"two{turn}", 2)
         one = measured(run, tmp_path / f"one{turn}", 1)
         assert two[2] == one[2] == CHECKPOINTS
-        rows.append((two, one))
-    ratios = [two[0] / one[0] for two, one in rows]
-    two, one = (statistics.median(row[i][0] for row in rows) for i in range(2))
+        ratios.append(two[0] / one[0])
+        with capsys.disabled():
+            print(f"\n  1 worker {one[0]:.1f} s, 2 workers {two[0]:.1f} s", end="")
+            print(f"; peak memory of a worker {two[1]:.0f} MB")
     with capsys.disabled():
         print(
-            f"\n{CHECKPOINTS} checkpoints of Pythia-14M's shape, components, 8 prompts of "
+            f"{CHECKPOINTS} checkpoints of Pythia-14M's shape, components, 8 prompts of "
             f"{2 * SPEC.task.length + 1} tokens, start of the workers included"
         )
-        print(f"  1 worker {one:6.1f} s, 2 workers {two:6.1f} s")
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
         print(f"  2 workers / 1: {statistics.median(ratios):.2f}   (spread {spread})")
-        print(f"  peak memory of a worker: {max(row[0][1] for row in rows):.0f} MB")
