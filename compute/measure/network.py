@@ -15,6 +15,7 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from scipy.stats import rankdata
 
 from compute.records import AblationGraph, NetworkMetrics
 from compute.specs import NetworkMeasurement
@@ -119,6 +120,41 @@ def measure_network(
         graph_low=graph_low,
         graph_high=graph_high,
     )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class NodeRanks:
+    """The place of every component by every metric: 1 for the highest, ties share their mean.
+
+    ``low`` and ``high`` bound a 95 % percentile bootstrap interval over the graph's prompts; NaN
+    for a graph of a single prompt, or one too wide to keep its prompts apart.
+    """
+
+    components: tuple[str, ...]
+    metrics: tuple[str, ...]
+    rank: Float[ndarray, "metrics components"]
+    low: Float[ndarray, "metrics components"]
+    high: Float[ndarray, "metrics components"]
+
+
+def node_ranks(
+    graph: AblationGraph, spec: NetworkMeasurement, generator: np.random.Generator
+) -> NodeRanks:
+    """Return the components' ranks by each of `NodeMetrics`, with their intervals."""
+    ranks = _ranks(_stack(_node_metrics(kept_weights(graph, spec.threshold), "inverse")))
+    nodes, _ = _resampled(graph, spec, generator)
+    low, high = _interval([_ranks(values) for values in nodes], ranks)
+    return NodeRanks(
+        components=graph.components,
+        metrics=tuple(f.name for f in dataclasses.fields(NodeMetrics)),
+        rank=ranks,
+        low=low,
+        high=high,
+    )
+
+
+def _ranks(values: Float[ndarray, "metrics components"]) -> Float[ndarray, "metrics components"]:
+    return rankdata(-values, method="average", axis=1)
 
 
 def _resampled(

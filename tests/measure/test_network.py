@@ -4,7 +4,13 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from compute.measure.network import graph_metrics, measure_network, node_metrics, to_networkx
+from compute.measure.network import (
+    graph_metrics,
+    measure_network,
+    node_metrics,
+    node_ranks,
+    to_networkx,
+)
 from compute.records import AblationGraph
 from compute.specs import NetworkMeasurement
 from tests.samples import a_graph
@@ -113,3 +119,28 @@ def test_the_same_seed_gives_the_same_intervals():
     )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_ranks_start_at_the_highest_and_ties_share_theirs():
+    weight = np.full((4, 4), np.nan)
+    weight[0, 1:] = 0.9
+    weight[1, 3] = weight[2, 3] = 0.1
+    ranks = node_ranks(graph_of(weight), NetworkMeasurement(), np.random.default_rng(0))
+    out = ranks.rank[ranks.metrics.index("out_strength")]
+    np.testing.assert_array_equal(out, [1, 2.5, 2.5, 4])
+    assert np.isnan(ranks.low).all()
+
+
+def test_rank_intervals_hold_the_rank_and_are_wide_where_prompts_disagree():
+    rng = np.random.default_rng(0)
+    order = np.arange(5)
+    by_prompt = np.full((40, 5, 5), np.nan)
+    for source, (mean, spread) in enumerate([(1.0, 0.01), (0.3, 0.2), (0.29, 0.2), (0.05, 0.001)]):
+        by_prompt[:, source, 4] = rng.normal(mean, spread, 40)
+    ranks = node_ranks(graph_of(None, by_prompt, order), NetworkMeasurement(), rng)
+    row = ranks.metrics.index("out_strength")
+    assert (ranks.low[row] <= ranks.rank[row]).all()
+    assert (ranks.rank[row] <= ranks.high[row]).all()
+    assert (ranks.low[row, 0], ranks.high[row, 0]) == (1, 1)
+    assert (ranks.low[row, 1], ranks.high[row, 1]) == (2, 3)
+    assert (ranks.low[row, 3], ranks.high[row, 3]) == (4, 4)
