@@ -23,6 +23,7 @@ from compute.specs import (
     Measurement,
     NetworkMeasurement,
     spec_digest,
+    standard_measurements,
 )
 from dashboard.figures.agreement import Agreement, agreement
 from dashboard.figures.curves import behaviour_curves, graph_curves, llc_curves
@@ -166,7 +167,7 @@ _Graphs: TypeAlias = dict[str, tuple[GraphMeasurement, dict[int, GraphPoint]]]
 def _graphs(
     run: Run, groups: _Groups
 ) -> tuple[dict[str, GraphSeries], dict[str, tuple[Curve, ...]]]:
-    found = _named_graphs(groups)
+    found = _named_graphs(run, groups)
     series: dict[str, GraphSeries] = {}
     curves: dict[str, tuple[Curve, ...]] = {}
     for name, (spec, points) in found.items():
@@ -189,13 +190,17 @@ def _graphs(
     return series, curves
 
 
-def _named_graphs(groups: _Groups) -> _Graphs:
+def _named_graphs(run: Run, groups: _Groups) -> _Graphs:
     """Return the points of each graph setting by name, in the order of the menus.
 
-    Of settings that differ in prompts only, the most complete one has the plain name.
+    Of settings that differ in prompts only, the standard one has the plain name, or else the most
+    complete one.
     """
     found: _Graphs = {}
-    for spec, points in _of_kind(groups, GraphMeasurement):
+    standard = standard_measurements(run)
+    for spec, points in sorted(
+        _of_kind(groups, GraphMeasurement), key=lambda group: group[0] not in standard
+    ):
         assert isinstance(spec, GraphMeasurement)
         name = graph_key(spec)
         if name in found:

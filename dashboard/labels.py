@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
+from compute.runs import Run
 from compute.specs import (
     Ablation,
+    AblationSpec,
     GraphMeasurement,
     LLCMeasurement,
     Measurement,
     NetworkMeasurement,
+    standard_measurements,
 )
 
 TASK_LABELS = {
@@ -99,6 +102,35 @@ def llc_text(spec: LLCMeasurement) -> str:
     llc = spec.llc
     size = f"{llc.chains} × {llc.draws}"
     return f"{size} · ε {llc.step_size:g} · nβ {llc.nbeta:g} · γ {llc.gamma:g}"
+
+
+def compute_command(spec: GraphMeasurement, run: Run) -> str | None:
+    """Return what to type to measure a graph that is not standard; None if no option says it.
+
+    >>> from compute.specs import AblationSpec
+    >>> run = Run(name="a", source="folder", location="/a", family="language", steps=(0,))
+    >>> compute_command(GraphMeasurement(ablation=AblationSpec(ablation="mean")), run)
+    'ontogeny compute a --kinds graph,network --ablation mean --task text'
+    """
+    how, usual = spec.ablation, AblationSpec()
+    known = [s.task for s in standard_measurements(run) if isinstance(s, GraphMeasurement)]
+    task = next((t for t in known if t.name == spec.task.name), None)
+    named = dataclasses.replace(
+        usual, ablation=how.ablation, granularity=how.granularity, method=how.method
+    )
+    if task is None or how != named:
+        return None
+    if dataclasses.replace(task, prompts=spec.task.prompts) != spec.task:
+        return None
+    options = {
+        "ablation": how.ablation if how.ablation != usual.ablation else None,
+        "granularity": how.granularity if how.granularity != usual.granularity else None,
+        "method": how.method if how.method != usual.method else None,
+        "task": task.name,
+        "prompts": spec.task.prompts if spec.task.prompts != task.prompts else None,
+    }
+    said = [f"--{name} {value}" for name, value in options.items() if value is not None]
+    return " ".join([f"ontogeny compute {run.name} --kinds graph,network", *said])
 
 
 def measurement_label(spec: Measurement) -> str:

@@ -22,14 +22,15 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from compute.specs import standard_measurements
+from compute.runs import Run
+from compute.specs import GraphMeasurement, standard_measurements
 from dashboard.components import kind_of
 from dashboard.development import Development
 from dashboard.figures.agreement import Agreement
 from dashboard.figures.edges import KEPT_EDGES, EdgeLists, EdgeSeries, EdgeTable
 from dashboard.figures.graphs import GraphSeries
 from dashboard.figures.series import METRIC_NAMES, Curve
-from dashboard.labels import TASK_LABELS, ablation_meaning, is_approximate
+from dashboard.labels import TASK_LABELS, ablation_meaning, compute_command, is_approximate
 
 VERSION = 2
 STATE_CODES = {"measured": "m", "failed": "f", "missing": "-"}
@@ -123,11 +124,18 @@ def default_top(possible: int) -> int | None:
 
 
 def _graphs(development: Development, arrays: _Arrays) -> dict[str, Any]:
-    standard = standard_measurements(development.run)
+    run = development.run
     return {
-        name: _graph(series, arrays) | {"standard": series.spec in standard}
+        name: _graph(series, arrays) | {"remedy": _remedy(series.spec, run)}
         for name, series in development.graphs.items()
     }
+
+
+def _remedy(spec: GraphMeasurement, run: Run) -> str:
+    """Return what helps where a graph is missing: the button, a command to type, or nothing."""
+    if spec in standard_measurements(run):
+        return "compute"
+    return compute_command(spec, run) or ""
 
 
 def _graph(series: GraphSeries, arrays: _Arrays) -> dict[str, Any]:

@@ -41,14 +41,17 @@ export function absence(model, kind) {
   return `Not computed at step ${at}`;
 }
 
-/** Fill a hatched place with the reason and, if it is `helpful`, with what can be done about it. */
-export function fillAbsence(place, model, kind, helpful = true) {
+/**
+ * Fill a hatched place with the reason, and with what can be done about it: `remedy` is ``compute``
+ * for a button, a command to type, or nothing.
+ */
+export function fillAbsence(place, model, kind, remedy = "") {
   const text = absence(model, kind);
-  const offer = !helpful || isOpen(model.job) ? "" : model.obstacle || "compute";
+  const offer = !remedy || isOpen(model.job) ? "" : model.obstacle || remedy;
   const key = `${text}|${offer}`;
   if (place.dataset.shown === key) return;
   place.dataset.shown = key;
-  place.replaceChildren(element("span", { text }), ...(offer ? [remedy(model, offer)] : []));
+  place.replaceChildren(element("span", { text }), ...(offer ? [help(model, offer)] : []));
 }
 
 /** Say whether a job waits or runs. */
@@ -56,8 +59,14 @@ export function isOpen(job) {
   return job?.state === "queued" || job?.state === "running";
 }
 
-function remedy(model, offer) {
-  if (offer !== "compute") return element("span", { text: offer });
+/** Return the remedy for what is missing of the chosen graph: see `fillAbsence`. */
+export function remedyOf({ payload, state }) {
+  return payload.graphs[state.graph]?.remedy ?? "compute";
+}
+
+function help(model, offer) {
+  if (offer === model.obstacle) return element("span", { text: offer });
+  if (offer !== "compute") return element("span", { class: "command" }, element("code", { text: offer }));
   return element("button", { type: "button", class: "action", text: "Compute", onclick: () => model.compute() });
 }
 

@@ -10,7 +10,7 @@ import { createEdges } from "./edge_layer.mjs";
 import { createNodes } from "./node_layer.mjs";
 import { decimals } from "./format.mjs";
 import { drawnEdges } from "./edges.mjs";
-import { fillAbsence } from "./coverage.mjs";
+import { fillAbsence, remedyOf } from "./coverage.mjs";
 import { fillHead, paintHead } from "./graph_head.mjs";
 import { followPointer, summarise } from "./graph_reading.mjs";
 import { layerStride, placeComponents } from "./places.mjs";
@@ -110,8 +110,7 @@ function paint(drawing, parts, model) {
 function showState(parts, model, on) {
   parts.state.hidden = !on;
   setClass(parts.canvas, "absent", on);
-  const graph = model.payload.graphs[model.state.graph];
-  if (on) fillAbsence(parts.state, model, "graph", graph?.standard ?? true);
+  if (on) fillAbsence(parts.state, model, "graph", remedyOf(model));
 }
 
 /** Put the selected component's edges on top, and say what is selected. */

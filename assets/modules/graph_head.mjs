@@ -14,7 +14,7 @@ export function buildHead() {
     tasks: element("span", { class: "slot" }),
     settings: element("span", { class: "panel-settings" }),
   };
-  parts.approximate.append(element("strong", { text: "approximation" }), ", ", element("span"));
+  parts.approximate.append(element("strong", { text: "approximation" }), element("span"));
   parts.abbreviated = parts.approximate.lastChild;
   byId("graph-head").replaceChildren(
     element("h2", { text: "Ablation graph" }),
@@ -35,7 +35,8 @@ export function fillHead(parts, model) {
   const settings = Object.entries(graphs).filter(([, g]) => g.task === graph?.task).map(([name, g]) => [name, g.setting]);
   const choices = [menu("Prompts", tasks, graph?.task, (task) => chooseTask(model, task))];
   if (Object.keys(graphs).length > tasks.length) {
-    choices.push(element("span", { class: "quiet", text: "ablation" }), menu("Ablation", settings, model.state.graph, (name) => chooseGraph(model, name)));
+    const ablations = menu("Ablation", settings, model.state.graph, (name) => chooseGraph(model, name));
+    choices.push(element("span", { class: "choice" }, element("span", { class: "quiet", text: "ablation" }), ablations));
   }
   parts.tasks.replaceChildren(...choices);
   if (focused) parts.tasks.querySelector(`[data-menu=${focused}]`)?.focus();
@@ -91,8 +92,8 @@ export function paintHead(parts, model, drawn) {
   parts.approximate.hidden = !graph?.approximate;
   if (!graph?.approximate) return;
   const { short, long } = agreementWords(graph.agreement, state.index);
-  setText(parts.abbreviated, short);
-  setAttribute(parts.approximate, "title", `${graph.meaning} ${long}`);
+  setText(parts.abbreviated, there ? `, ${short}` : "");
+  setAttribute(parts.approximate, "title", there ? `${graph.meaning} ${long}` : graph.meaning);
 }
 
 /** Return the share of the weight that is drawn, in per cent, with a digit that is not 0. */
@@ -108,8 +109,9 @@ function keptWords(graph, index) {
 
 /** Return how well the approximation orders the edges, in a few words and in more. */
 export function agreementWords(agreement, index) {
-  const rho = agreement?.rho[index];
-  if (!Number.isFinite(rho)) return { short: "rank correlation —, no exact graph here", long: "There is no exact graph of this step to compare it with." };
+  const rho = agreement.rho[index];
+  if (!agreement.edges[index]) return { short: "rank correlation —, no exact graph here", long: "There is no exact graph of this step to compare it with." };
+  if (!Number.isFinite(rho)) return { short: "rank correlation —, no order", long: "Too few edges, or all of one weight: there is no order to compare." };
   const over = `${number(agreement.edges[index], 0)} edges${agreement.sampled ? " drawn at random" : ""}`;
   return {
     short: `rank correlation ${number(rho, 2)} with exact`,

@@ -10,6 +10,7 @@ const KEYS = [
   ["Space", "play, pause"],
   ["+ − 0", "zoom in, out, whole run"],
   ["↑ ↓", "in the graph: from component to component"],
+  ["Shift ↑ ↓", "in the graph: from layer to layer"],
   ["Enter", "select a component, or clear it"],
   ["Esc", "clear the selection"],
   ["?", "this list"],

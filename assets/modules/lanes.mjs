@@ -6,7 +6,7 @@
 import { byId, element, select, setAttribute, setClass, setText } from "./elements.mjs";
 import { componentCurve, curvesOf, findCurve } from "./payload.mjs";
 import { decimals, largest, number, spread, step as formatStep } from "./format.mjs";
-import { absence, failureAt, fillAbsence } from "./coverage.mjs";
+import { absence, failureAt, fillAbsence, remedyOf } from "./coverage.mjs";
 import { headOf } from "./places.mjs";
 
 const GROUPS = { llc: "degeneracy", loss: "loss", graph: "graph", behaviour: "behaviour" };
@@ -131,7 +131,7 @@ function paintLane(lane, model, x) {
   setAttribute(lane.value, "title", known ? "" : absence(model, kind));
   const error = known ? spread(lane.curve.low[index], lane.curve.high[index], lane.places) : "";
   setText(lane.error, error ? `± ${error}` : "");
-  if (lane.empty) fillAbsence(lane.hatch, model, kind, lane.first && (kind !== "network" || (model.payload.graphs[model.state.graph]?.standard ?? true)));
+  if (lane.empty) fillAbsence(lane.hatch, model, kind, !lane.first ? "" : kind === "network" ? remedyOf(model) : "compute");
   if (lane.heads.length) setText(lane.unit, known ? lane.curve.unit.replace("best head", `best head ${bestOf(lane.heads, index)}`) : lane.curve.unit);
   place(lane.dot, x, value, lane);
   const beside = lane.beside?.values[index];

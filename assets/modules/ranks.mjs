@@ -94,7 +94,7 @@ function paint(model, { rows, beyond }, absent, scale) {
   absent.hidden = known;
   setClass(absent.parentNode, "absent", !known);
   if (!known) {
-    fillAbsence(absent, model, "network", false);
+    fillAbsence(absent, model, "network");
     return;
   }
   const { rank, range } = rankAll(metric, n, payload.steps.length);

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
 
+from compute.choices import chosen_measurements
+from compute.cli import build_parser
 from compute.specs import (
     TASK_NAMES,
     AblationSpec,
@@ -15,6 +18,7 @@ from compute.specs import (
 from dashboard.labels import (
     ablation_label,
     ablation_meaning,
+    compute_command,
     exact_twin,
     graph_key,
     graph_text,
@@ -83,6 +87,32 @@ def test_an_exact_graph_is_never_called_an_approximation(spec: GraphMeasurement)
 
 def test_the_exact_twin_differs_in_the_method_only() -> None:
     assert exact_twin(ATTRIBUTION) == EXACT
+
+
+PASSAGE = TaskSpec(name="passage", prompts=1)
+MANY = GraphMeasurement(task=TaskSpec(name="unigram", prompts=64))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [MEAN, RESAMPLE, HOOKS, ATTRIBUTION, MANY, dataclasses.replace(MEAN, task=PASSAGE)],
+    ids=graph_key,
+)
+def test_the_command_for_a_graph_measures_that_graph(spec: GraphMeasurement) -> None:
+    run = synthetic.language_run()
+    command = compute_command(spec, run)
+    assert command is not None
+    program, *words = command.split()
+    asked = chosen_measurements(run, build_parser().parse_args(words))
+    assert program == "ontogeny"
+    assert asked == [spec, NetworkMeasurement(graph=spec)]
+
+
+def test_what_no_option_says_has_no_command() -> None:
+    run = synthetic.language_run()
+    assert compute_command(GraphMeasurement(task=TaskSpec(seed=3)), run) is None
+    assert compute_command(GraphMeasurement(ablation=AblationSpec(logits=False)), run) is None
+    assert compute_command(GraphMeasurement(task=TaskSpec(name="regression")), run) is None
 
 
 @pytest.mark.parametrize("run", [synthetic.language_run(), synthetic.regression_run()])

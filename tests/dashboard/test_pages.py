@@ -19,7 +19,7 @@ from dashboard.library import Library
 from dashboard.pages.development import chosen_lanes, draw_lanes
 from dashboard.payloads import Payloads
 from dashboard.selection import view_from_json
-from tests.dashboard import synthetic
+from tests.dashboard import more_graphs, synthetic
 
 RUN = synthetic.language_run(checkpoints=8)
 
@@ -91,6 +91,23 @@ def test_a_view_is_drawn_with_the_selected_components_curves(store: Store, compa
     assert lanes[1].selected.component == "L2H3"
     figure = draw_lanes(context, view)
     assert [lane["id"] for lane in figure.layout.meta["lanes"]] == ["llc", "induction", "component"]
+
+
+def test_a_part_of_a_head_is_drawn_with_its_heads_behaviour(store: Store) -> None:
+    synthetic.fill(store, RUN)
+    more_graphs.fill_settings(store, RUN, [more_graphs.HOOKS])
+    view = view_from_json(
+        {
+            "run": RUN.name, "graph": "text.zero.hooks", "lanes": ["induction"],
+            "metric": "in_strength", "component": "L2H3Z",
+        }
+    )  # fmt: skip
+    assert view is not None
+    lanes = chosen_lanes(context_of(store).library.development(RUN.name), view)
+    assert [lane.curve.id for lane in lanes] == ["induction", "component"]
+    assert lanes[0].selected is not None
+    assert lanes[0].selected.component == "L2H3"
+    assert lanes[1].curve.component == "L2H3Z"
 
 
 def test_a_component_without_that_behaviour_has_no_second_line(store: Store) -> None:

@@ -5,10 +5,10 @@ import pytest
 
 from compute.store import Store
 from dashboard.components import head_of, kind_of
-from dashboard.figures.edges import EdgeTable
+from dashboard.figures.edges import EdgeLists, EdgeTable
 from dashboard.library import Library
 from dashboard.payload import array, decode, default_threshold, default_top, encode
-from tests.dashboard import synthetic
+from tests.dashboard import more_graphs, synthetic
 
 RUN = synthetic.language_run(checkpoints=12)
 
@@ -26,6 +26,81 @@ def test_the_browser_reads_the_records_weights(store: Store) -> None:
     assert np.allclose(weight, edges.weight, rtol=1e-3, atol=1e-6, equal_nan=True)
     assert np.array_equal(array(graph["table"]["ends"], data), edges.ends)
     assert [c["name"] for c in graph["components"]] == list(series.components)
+
+
+def test_every_number_of_an_edge_and_a_component_travels(store: Store) -> None:
+    synthetic.fill(store, RUN)
+    more_graphs.fill_settings(store, RUN)
+    development = Library(store).development(RUN.name)
+    header, data = decode(encode(development))
+    for name, series in development.graphs.items():
+        graph, edges = header["graphs"][name], series.edges
+        assert isinstance(edges, EdgeTable)
+        sent = {"error": edges.weight_error, "norm": edges.norm, "normError": edges.norm_error}
+        for key, values in sent.items():
+            found = array(graph["table"][key], data)
+            assert np.allclose(found, values, rtol=1e-3, atol=1e-6, equal_nan=True), (name, key)
+        sent = {"lossChange": series.loss_change, "logitChange": series.logit_change}
+        for key, values in sent.items():
+            assert np.array_equal(array(graph[key], data), values, equal_nan=True), (name, key)
+        assert graph["prompts"] == series.prompts
+
+
+def test_an_approximation_travels_with_its_agreement(store: Store) -> None:
+    synthetic.fill(store, RUN, missing=(("graph", 4), ("network", 4)))
+    more_graphs.fill_settings(store, RUN)
+    development = Library(store).development(RUN.name)
+    header, data = decode(encode(development))
+    graphs = header["graphs"]
+    near = graphs["text.zero.attribution"]
+    assert [name for name in graphs if graphs[name]["approximate"]] == ["text.zero.attribution"]
+    assert [name for name in graphs if graphs[name]["agreement"]] == ["text.zero.attribution"]
+    rho = array(near["agreement"]["rho"], data)
+    agreement = development.graphs["text.zero.attribution"].agreement
+    assert agreement is not None
+    assert np.array_equal(rho, agreement.rho, equal_nan=True)
+    assert np.flatnonzero(np.isnan(rho)).tolist() == [4]
+    assert array(near["agreement"]["edges"], data)[5] == 191
+
+
+def test_what_is_standard_has_a_button_and_what_is_not_a_command(store: Store) -> None:
+    synthetic.fill(store, RUN)
+    more_graphs.fill_settings(store, RUN, [more_graphs.MEAN])
+    header, _ = decode(encode(Library(store).development(RUN.name)))
+    assert header["graphs"]["text.zero"]["remedy"] == "compute"
+    assert "--ablation mean --task text" in header["graphs"]["text.mean"]["remedy"]
+
+
+def test_the_lists_of_a_wide_graph_are_those_of_its_records(store: Store) -> None:
+    run = more_graphs.wide_run(checkpoints=3)
+    more_graphs.fill_wide(store, run)
+    development = Library(store).development(run.name)
+    payload = encode(development)
+    header, data = decode(payload)
+    graph, edges = header["graphs"]["text.zero"], development.graphs["text.zero"].edges
+    assert isinstance(edges, EdgeLists)
+    assert header["version"] == 2
+    assert (graph["top"], graph["threshold"]) == (1_000, 0)
+    sent = {name: array(graph["lists"][name], data) for name in ("offsets", "source", "target")}
+    assert sent["offsets"].tolist() == edges.offsets.tolist()
+    flat = more_graphs.wide_graph(run.steps[1]).weight
+    second = slice(*sent["offsets"][1:3])
+    weight = array(graph["lists"]["weight"], data)[second]
+    assert np.array_equal(weight, flat[sent["source"][second], sent["target"][second]])
+    assert weight[-1] == np.sort(flat[np.isfinite(flat)])[-2_000]
+    total = np.nansum(flat.astype(np.float64))
+    assert array(graph["lists"]["total"], data)[1] == pytest.approx(total, rel=1e-6)
+    of_heads = 1_500_000  # names and curves of 1,440 heads, however many checkpoints there are
+    assert len(payload) - of_heads < 3 * 100_000
+
+
+def test_an_array_without_a_number_is_not_sent(store: Store) -> None:
+    synthetic.fill(store, RUN)
+    header, data = decode(encode(Library(store).development(RUN.name)))
+    error = header["graphs"]["passage.zero"]["table"]["error"]
+    assert error["type"] == "nan"
+    assert array(error, data).shape == (12, 191)
+    assert np.isnan(array(error, data)).all()
 
 
 def test_curves_and_metrics_keep_every_bit_of_a_float32(store: Store) -> None:
