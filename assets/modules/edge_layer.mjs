@@ -22,11 +22,12 @@ export function createEdges(group, graph, layout) {
   return many ? bundled(group, graph, layout) : single(group, graph, layout);
 }
 
-function single(group, graph, { places, row }) {
+function single(group, graph, layout) {
+  const { places } = layout;
   const heaviest = graph.heaviest || 1;
   const items = Array.from({ length: edgeCount(graph, 0) }, (_, e) => {
     const [from, to] = edgeEnds(graph, 0, e);
-    return { from, to, node: svg("path", { d: edgePath(places[from], places[to], row).d, class: "edge" }), width: -1, shown: true, frame: 0 };
+    return { from, to, node: svg("path", { d: edgePath(places[from], places[to], layout).d, class: "edge" }), width: -1, shown: true, frame: 0 };
   });
   group.replaceChildren(...items.map((item) => item.node));
   let frame = 0;
@@ -60,7 +61,8 @@ function show(item, shown, share) {
   item.node.style.strokeOpacity = strokeOpacity(share);
 }
 
-function bundled(group, graph, { places, row, room }) {
+function bundled(group, graph, layout) {
+  const { places, room } = layout;
   const heaviest = graph.heaviest || 1;
   const slim = Math.min(1, Math.max(0.35, room / 30));
   const bundles = ["edge", "edge on"].map((name) =>
@@ -78,7 +80,7 @@ function bundled(group, graph, { places, row, room }) {
     for (const e of drawn.edges) {
       const [from, to] = edgeEnds(graph, index, e);
       const level = Math.min(CLASSES - 1, Math.floor(CLASSES * Math.sqrt(edgeValue(graph, index, e) / heaviest)));
-      paths[from === chosen || to === chosen ? 1 : 0][level] += edgePath(places[from], places[to], row).d;
+      paths[from === chosen || to === chosen ? 1 : 0][level] += edgePath(places[from], places[to], layout).d;
     }
     bundles.forEach((side, s) => side.forEach((bundle, level) => {
       if (bundle.d === paths[s][level]) return;

@@ -50,7 +50,7 @@ function pick({ graph, layout, nodes, drawn }, x, y, state) {
     const [from, to] = edgeEnds(graph, state.index, e);
     if (chosen >= 0 && from !== chosen && to !== chosen) continue;
     const [a, b] = [layout.places[from], layout.places[to]];
-    const d = distance2(a, edgePath(a, b, layout.row), b, x, y);
+    const d = distance2(a, edgePath(a, b, layout), b, x, y);
     if (d < near) [near, edge] = [d, e];
   }
   return edge >= 0 ? { edge } : null;

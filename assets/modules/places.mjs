@@ -5,6 +5,7 @@ const PARTS = { Q: [-1, 0], K: [0, 0], V: [1, 0], RQ: [-1, 1], RK: [0, 1], Z: [0
 const [SPREAD, STOREY, RAISED] = [0.28, 0.27, 0.34];
 const [SMALLEST, LARGEST] = [1.2, 15];
 const CROWD = 300;
+const DEEPEST_BOW = 96;
 
 /**
  * Return a place `{x, y, layer}` for each component in a canvas of that size, and how large marks
@@ -35,7 +36,8 @@ export function placeComponents(components, order, width, height) {
     return { x: box.right, y: y - (after ? (apart ? 2 * STOREY : RAISED) * row : 0), layer: p.layer };
   });
   const room = apart ? Math.min(SPREAD * column, STOREY * row) : Math.min(column, row);
-  return { places, layers, columns, apart, row, column, box, room, ...marks(apart, room, row, column, box) };
+  const bow = Math.min(DEEPEST_BOW, 2 * (width - box.right) - 4);
+  return { places, layers, columns, apart, row, column, box, room, bow, ...marks(apart, room, row, column, box) };
 }
 
 /** Return how large marks may be and where their names have room. */
@@ -61,12 +63,15 @@ export function neighbour(places, i, by, layerwise) {
   return there.length ? there.reduce((a, b) => (Math.abs(places[b].x - places[i].x) < Math.abs(places[a].x - places[i].x) ? b : a)) : i;
 }
 
-/** Return the path of an edge between two places: a soft bow, deeper where it would cross a node. */
-export function edgePath(from, to, row) {
+/**
+ * Return the path of an edge between two places of a layout: a soft bow, deeper where it would
+ * cross a node. A curve goes half as far as its bow, so the layout's deepest stays in the canvas.
+ */
+export function edgePath(from, to, { row, bow: deepest }) {
   const rise = from.y - to.y;
   const upright = Math.abs(from.x - to.x) < 1;
   const long = rise > row * 1.1;
-  const bow = upright && long ? Math.min(0.34 * rise, 96) : 0.1 * rise;
+  const bow = upright && long ? Math.min(0.34 * rise, deepest) : 0.1 * rise;
   const cx = (from.x + to.x) / 2 + bow;
   const cy = (from.y + to.y) / 2 + (Math.abs(rise) < row * 0.5 ? row * 0.16 : 0);
   return { cx, cy, d: `M${r(from.x)} ${r(from.y)}Q${r(cx)} ${r(cy)} ${r(to.x)} ${r(to.y)}` };

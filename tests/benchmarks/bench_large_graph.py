@@ -66,7 +66,8 @@ def test_storing_and_condensing(store, capsys):
     with capsys.disabled():
         print(f"\n{len(graph.components):,} components, {more_graphs.WIDE_EDGES:,} possible edges")
         print(f"  one record {len(data) / 1e6:.1f} MB: {told(read)} to decode,", end=" ")
-        print(f"{told(condensed)} to condense")
+        print(f"{told(condensed)} to condense,", end=" ")
+        print(f"{more_graphs.kept_bytes(kept) / 1e3:.0f} kB of it kept")
         print(f"  from the store to the page {1e3 * opened / len(run.steps):.0f} ms a checkpoint")
         print(f"  sent to the browser {arrays / 1e3:.0f} kB a checkpoint,", end=" ")
         print(f"and {names / 1e3:.0f} kB of names once")

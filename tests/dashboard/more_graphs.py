@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -160,3 +161,10 @@ def fill_wide(store: Store, run: Run) -> None:
         found = (EXACT, wide_graph(step)), (llc, synthetic.llc(step, llc, rng)), (behaviour, record)
         wrapped = [synthetic.wrap(run, step, spec, value) for spec, value in found]
         store.put_many({m.key: to_bytes(m) for m in wrapped}, run.name)
+
+
+def kept_bytes(kept: Any) -> int:
+    """The bytes of all arrays of a dataclass, and of those inside of it."""
+    values = [getattr(kept, f.name) for f in dataclasses.fields(kept)]
+    arrays = [v.nbytes for v in values if isinstance(v, ndarray)]
+    return sum(arrays) + sum(kept_bytes(v) for v in values if dataclasses.is_dataclass(v))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import dataclasses
 import tracemalloc
-from typing import Any
 
 import numpy as np
 import pytest
@@ -33,13 +32,6 @@ def wide() -> AblationGraph:
     record = from_bytes(to_bytes(wrapped)).record
     assert isinstance(record, AblationGraph)
     return record
-
-
-def kept_bytes(kept: Any) -> int:
-    """The bytes of all arrays of a dataclass, and of those inside of it."""
-    values = [getattr(kept, f.name) for f in dataclasses.fields(kept)]
-    arrays = [v.nbytes for v in values if isinstance(v, ndarray)]
-    return sum(arrays) + sum(kept_bytes(v) for v in values if dataclasses.is_dataclass(v))
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32])
@@ -118,9 +110,9 @@ def test_a_wide_graph_keeps_its_heaviest_edges_with_all_their_numbers(wide: Abla
 
 
 def test_what_is_kept_of_a_wide_graph_is_small(wide: AblationGraph) -> None:
-    kept = kept_bytes(graph_point(wide))
+    kept = more_graphs.kept_bytes(graph_point(wide))
     assert kept < 100_000
-    assert kept < kept_bytes(wide) / 150
+    assert kept < more_graphs.kept_bytes(wide) / 150
 
 
 def test_condensing_needs_no_more_than_a_few_copies_of_one_matrix(wide: AblationGraph) -> None:
