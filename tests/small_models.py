@@ -20,7 +20,7 @@ from compute.models.developments.regression_transformer import (
     RegressionConfig,
     RegressionTransformer,
 )
-from compute.models.loading import LoadedModel, wrap_model
+from compute.models.loading import LoadedModel, attention_implementation, wrap_model
 
 VOCABULARY = 50
 _SHAPE = {
@@ -89,7 +89,6 @@ _CONFIGS: dict[str, tuple[str, dict[str, object]]] = {
     ),
 }
 LANGUAGE = tuple(_CONFIGS)
-_NO_SDPA = ("gptj", "codegen", "gemma2", "bloom", "bloom_post_norm", "mpt", "falcon", "gpt_neo")
 
 
 def language_module(kind: str, seed: int = 0) -> nn.Module:
@@ -100,8 +99,8 @@ def language_module(kind: str, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     model_type, settings = _CONFIGS[kind]
     config = AutoConfig.for_model(model_type, **settings)
-    implementation = "sdpa" if kind not in _NO_SDPA else "eager"
-    module = AutoModelForCausalLM.from_config(config, attn_implementation=implementation)
+    how = attention_implementation(AutoModelForCausalLM._model_mapping[type(config)])
+    module = AutoModelForCausalLM.from_config(config, attn_implementation=how)
     with torch.no_grad():
         for parameter in module.parameters():
             if parameter.ndim == 1:

@@ -82,8 +82,6 @@ def ablation_graph(
     spec = spec or AblationSpec()
     prompts = Prompts(tokens=tokens, mask=mask, first_scored=first_scored)
     prompts.require_usable()
-    if spec.ablation == "resample" and mask is not None:
-        raise MeasurementError("resample ablation needs prompts of one length, without padding")
     names = tuple(c.name for c in model.components)
     order = np.array([c.order for c in model.components], dtype=np.int16)
     tally = Tally(possible_edges(order, spec), len(tokens))
@@ -125,9 +123,27 @@ class Sweep:
         self._donors: Tensor | None = None
         self._comparison = Comparison(model, spec, len(model.components))
 
+    @property
+    def logit_factor(self) -> Tensor | None:
+        """What turns the unembedding's input into a stand-in for logits; None where nothing does.
+
+        It costs a product of the unembedding with itself, so it is made once.
+        """
+        return self._comparison.factor
+
     def prepare(self, generator: torch.Generator, reference: Tensor | None) -> None:
-        """Gather what the ablation puts in place of outputs."""
+        """Gather what the ablation puts in place of outputs.
+
+        Raises
+        ------
+        MeasurementError
+            If resample ablation is asked for on a single prompt, or with padding.
+        """
         if self._spec.ablation == "resample":
+            if self._prompts.mask is not None:
+                raise MeasurementError(
+                    "resample ablation needs prompts of one length, without padding"
+                )
             self._donors = donors(len(self._prompts.tokens), generator)
         if self._spec.ablation == "mean":
             self._means = self._mean_outputs(reference)

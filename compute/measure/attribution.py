@@ -77,7 +77,10 @@ def attribution_graph(
         with Recorder(model) as recorder:
             sweep = Sweep(model, spec, prompts, recorder, budget)
             sweep.prepare(generator, reference)
-        estimate = _Estimate(model, spec, possible, generator)
+        factor = sweep.logit_factor
+        if factor is None and model.family == "language" and spec.logits:
+            factor = logit_factor(model.anatomy.unembed)
+        estimate = _Estimate(model, spec, possible, generator, factor)
 
         def effects(part: slice) -> PromptEffects:
             with recorder:
@@ -140,12 +143,11 @@ class _Estimate:
         spec: AblationSpec,
         possible: Bool[Tensor, "n n"],
         generator: torch.Generator,
+        factor: Tensor | None,
     ) -> None:
         self._model, self._spec, self._generator = model, spec, generator
-        self._possible = possible
+        self._possible, self._factor = possible, factor
         self._columns = {c.name: i for i, c in enumerate(model.components)}
-        uncapped = model.family == "language" and spec.logits
-        self._factor = logit_factor(model.anatomy.unembed) if uncapped else None
 
     def fill(self, found: PromptEffects, prompts: Prompts, values: Replacements) -> None:
         """Fill in mean squares ``(p / c)^2``, and losses, of all but the embedding."""

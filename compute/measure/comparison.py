@@ -62,7 +62,7 @@ class Comparison:
         self._nodes = nodes
         unembed = model.anatomy.unembed
         exact = model.family == "language" and unembed.cap is None
-        self._factor = logit_factor(unembed, centered=centered) if exact and spec.logits else None
+        self.factor = logit_factor(unembed, centered=centered) if exact and spec.logits else None
 
     def begin(self, prompts: Prompts, clean: CleanPass) -> PromptEffects:
         """Start on ``prompts``; the clean loss is measured at once."""
@@ -71,8 +71,8 @@ class Comparison:
         if self._spec.loss_change:
             losses, logits = self._scores(clean.final)
             self._found.clean_loss[:], self._found.clean_logit[:] = losses[:, 0], logits[:, 0]
-        if self._factor is not None:
-            self._clean_logits = logit_stand_in(self._factor, clean.final)
+        if self.factor is not None:
+            self._clean_logits = logit_stand_in(self.factor, clean.final)
         return self._found
 
     def block(self, rows: Rows, layer: int, outputs: Outputs) -> None:
@@ -133,8 +133,8 @@ class Comparison:
 
     def _logits(self, final: Tensor) -> tuple[Tensor, Tensor]:
         """Compare what stands for the logits; a regression model's are its predictions."""
-        if self._factor is not None:
-            return compare(self._clean_logits, logit_stand_in(self._factor, final), self._mask)
+        if self.factor is not None:
+            return compare(self._clean_logits, logit_stand_in(self.factor, final), self._mask)
         if self._model.family == "language":
             return self._capped_logits(final)
         clean = self._predictions(self._clean.final)

@@ -175,8 +175,14 @@ class HookComparison(Comparison):
 
     def _unbiased(self, layer: int, value: Float[Tensor, "*rows heads head_width"]) -> Tensor:
         """Return values, or mixes of them, without their bias; 0 where only rounding is left."""
-        bias = self._value_biases[layer]
-        bias = bias.repeat_interleave(value.shape[-2] // len(bias), 0)
+        bias = per_head(self._value_biases[layer], value.shape[-2])
         rest = value - bias
         noise = _ROUNDING * bias.norm(dim=-1, keepdim=True)
         return torch.where(rest.norm(dim=-1, keepdim=True) > noise, rest, 0.0)
+
+
+def per_head(
+    by_key_head: Float[Tensor, "key_heads head_width"], heads: int
+) -> Float[Tensor, "heads head_width"]:
+    """Repeat what belongs to key heads for the query heads that share them."""
+    return by_key_head.repeat_interleave(heads // len(by_key_head), 0)

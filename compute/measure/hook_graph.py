@@ -19,7 +19,7 @@ from torch import Tensor
 from compute.measure.budget import Budget
 from compute.measure.comparison import Prompts, Rows
 from compute.measure.effects import PromptEffects, Tally
-from compute.measure.hook_comparison import HookComparison, NodeRows
+from compute.measure.hook_comparison import HookComparison, NodeRows, per_head
 from compute.measure.hook_nodes import HookNodes
 from compute.measure.replay import (
     CleanPass,
@@ -126,7 +126,7 @@ class _HookSweep:
         block, seen = self._model.anatomy.blocks[layer], clean.blocks[layer]
         assert seen.z is not None
         uniform = attended.uniform()
-        without = self._per_head(self._value_biases[layer]).flatten().expand_as(seen.z)
+        without = per_head(self._value_biases[layer], block.heads).flatten().expand_as(seen.z)
         self._comparison.own_attention(layer, uniform, without)
         heads = range(block.heads)
         changes = [head_contributions(block, z - seen.z, heads) for z in (uniform, without)]
@@ -162,12 +162,6 @@ class _HookSweep:
 
     def _visit(self, rows: Rows, layer: int, outputs: Outputs) -> None:
         self._comparison.attention(rows, layer, self._attention.take(layer), outputs)
-
-    def _per_head(self, by_key_head: Tensor) -> Tensor:
-        """Repeat ``[key_heads, head_width]`` for the query heads that share a key head."""
-        return by_key_head.repeat_interleave(
-            self._model.anatomy.blocks[0].heads // len(by_key_head), 0
-        )
 
     def _value_bias(self, clean: CleanPass, layer: int) -> Float[Tensor, "key_heads head_width"]:
         """Return the bias of a layer's values, with what the norm's bias adds to it.

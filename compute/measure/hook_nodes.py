@@ -15,9 +15,6 @@ from jaxtyping import Bool, Int
 from numpy import ndarray
 
 KINDS = ("Q", "K", "V", "Z", "RQ", "RK")
-# What the effect of a node is, before its block's output: kinds in one row have the same.
-UNIFORM_BY_QUERY = ("Q", "RQ")
-UNIFORM_BY_KEY = ("K", "RK")
 EMBEDDING, LOGITS = "EMB", "LOGITS"
 
 

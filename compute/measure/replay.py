@@ -74,11 +74,6 @@ class CleanPass:
     embedding: Tensor
     final: Tensor
 
-    @property
-    def prompts(self) -> int:
-        """B, the number of prompts."""
-        return self.final.shape[0]
-
 
 class Recorder:
     """Keeps what the components put out in whatever runs inside its context, the newest only.

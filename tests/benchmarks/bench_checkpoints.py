@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 import torch
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from compute.engine import DaskEngine
 from compute.models import describe_run, weights_digest
@@ -18,6 +18,7 @@ from compute.plan import Progress
 from compute.service import compute_run
 from compute.specs import AblationSpec, GraphMeasurement, TaskSpec
 from compute.store import Store
+from tests.benchmarks.bench_ablation import SHAPES
 
 pytestmark = pytest.mark.bench
 CHECKPOINTS = 154
@@ -32,18 +33,10 @@ MEGABYTE = 1e6
 def run(tmp_path_factory):
     """A run of different weights at every step, as a training leaves it."""
     folder = tmp_path_factory.mktemp("runs") / "shape14m"
-    config = GPTNeoXConfig(
-        vocab_size=50_304,
-        hidden_size=128,
-        num_hidden_layers=6,
-        num_attention_heads=4,
-        intermediate_size=512,
-        max_position_embeddings=2048,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
+    kind, settings = SHAPES["Pythia-14M"]
+    config = AutoConfig.for_model(kind, bos_token_id=0, eos_token_id=0, **settings)
     torch.manual_seed(0)
-    model = GPTNeoXForCausalLM(config)
+    model = AutoModelForCausalLM.from_config(config)
     for step in range(CHECKPOINTS):
         with torch.no_grad():
             model.gpt_neox.layers[step % 6].mlp.dense_h_to_4h.bias.add_(0.01)

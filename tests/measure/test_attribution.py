@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
+from compute.errors import MeasurementError
 from compute.measure.ablation import ablation_graph
 from compute.measure.attribution import attribution_graph
 from compute.models.developments.regression_transformer import draw_sequences
@@ -74,6 +75,13 @@ def test_padding_counts_nowhere():
     edges = np.isfinite(exact.weight)
     edges[0] = False
     assert np.median(estimate.weight[edges] / exact.weight[edges]) == pytest.approx(1, abs=0.1)
+
+
+def test_resampling_is_refused_with_padding_as_for_the_exact_graph():
+    spec = AblationSpec(ablation="resample", method="attribution")
+    mask = torch.ones_like(TOKENS, dtype=torch.bool)
+    with pytest.raises(MeasurementError, match="without padding"):
+        attribution_graph(language_model("gpt2"), TOKENS, spec, mask=mask)
 
 
 def test_its_error_covers_the_probes():

@@ -16,7 +16,7 @@ from compute.models import size_text
 from compute.records import from_bytes
 from compute.runs import Run
 from compute.specs import standard_measurements
-from tests.models.hub_stand_in import ROOT, Client, Fault, environment, serving, wait_until
+from tests.models.hub_stand_in import ROOT, Client, Fault, environment, wait_until
 from tests.small_models import save_language_model
 
 STEPS = (0, 1, 2, 3)
@@ -58,26 +58,9 @@ def size(folders):
 
 
 @pytest.fixture(scope="module")
-def server():
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def client(server, tmp_path_factory):
-    with Client(server.url, tmp_path_factory.mktemp("home")) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def other(server, tmp_path_factory):
     with Client(server.url, tmp_path_factory.mktemp("home")) as client:
         yield client
-
-
-@pytest.fixture
-def repository(server, folders):
-    return server.add(folders)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.models.hub_stand_in import Client, Fault, serving, sha256
+from tests.models.hub_stand_in import Client, Fault, sha256
 from tests.small_models import save_language_model
 
 WEIGHTS = "step1/model.safetensors"
@@ -23,23 +23,6 @@ def folders(tmp_path_factory):
         f"step{step}": save_language_model("gpt_neox", root / f"step{step}", seed=step)
         for step in (0, 1)
     }
-
-
-@pytest.fixture(scope="module")
-def server():
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def client(server, tmp_path_factory):
-    with Client(server.url, tmp_path_factory.mktemp("home")) as client:
-        yield client
-
-
-@pytest.fixture
-def repository(server, folders):
-    return server.add(folders)
 
 
 def test_revisions_named_like_steps_are_fetched_opened_and_deleted(client, repository, tmp_path):
