@@ -1,8 +1,10 @@
 /** The browser's entry: fills each page that Dash puts into the document, and cleans up after it. */
 
 import { fillHead } from "./modules/head.mjs";
+import { mountComponent } from "./modules/component.mjs";
 import { mountDevelopment } from "./modules/development.mjs";
 import { mountJobs } from "./modules/jobs.mjs";
+import { mountNetwork } from "./modules/network.mjs";
 
 let mounted = "";
 let leaving = new AbortController();
@@ -17,6 +19,8 @@ function look() {
   mounted = visit;
   if (!main) return;
   if (main.dataset.page === "development") mountDevelopment(main, leaving.signal);
+  else if (main.dataset.page === "network") mountNetwork(main, leaving.signal);
+  else if (main.dataset.page === "component") mountComponent(main, leaving.signal);
   else if (main.dataset.page === "jobs") mountJobs(main, leaving.signal);
   else if (document.getElementById("head-actions")) fillHead({}, leaving.signal);
 }
@@ -38,7 +42,7 @@ document.addEventListener("click", (event) => {
   const target = new URL(link.href);
   if (target.origin !== location.origin) return;
   event.preventDefault();
-  window.dash_clientside.set_props("url", { pathname: target.pathname, search: target.search });
+  window.dash_clientside.set_props("url", { pathname: target.pathname, search: target.search, href: target.href });
 });
 
 /** A click elsewhere, or Escape, closes what hangs open. */

@@ -17,6 +17,7 @@ from compute.specs import (
     Method,
     NetworkMeasurement,
     TaskSpec,
+    demanded_measurements,
     standard_measurements,
 )
 
@@ -57,6 +58,7 @@ def chosen_measurements(run: Run, options: argparse.Namespace) -> list[Measureme
     specs = _graphs(run, options) if asked else list(standard_measurements(run))
     if options.kinds is None:
         return specs
+    specs += [] if asked else demanded_measurements(run)
     known = sorted({spec.kind for spec in specs})
     wanted = _words(options.kinds)
     if unknown := [kind for kind in wanted if kind not in known]:

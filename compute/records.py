@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float16, Int
 from numpy import ndarray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
@@ -89,10 +89,24 @@ class AblationGraph:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class NetworkMetrics:
-    """Node and graph metrics of one ablation graph, each with a 95 % bootstrap interval.
+    """Node and graph metrics of one ablation graph (`compute.networks.registry` defines them).
 
-    The interval is over prompts; it is NaN where there was a single prompt. Values are NaN where
-    a metric is not defined (a component without any possible edge, say).
+    Attributes
+    ----------
+    node_values, node_low, node_high
+        Each metric of each component, and a 95 % interval over prompts. Values are NaN where a
+        metric is not defined: the z of a component that is alone in its layer, say. Intervals are
+        NaN for a single prompt, and where the registry names none.
+    rank_low, rank_high
+        The 95 % interval over prompts of the place of each component by each metric, 1 for the
+        highest, ties at their mean; NaN with ``node_low``.
+    community
+        The number of each component's community, from 0; -1 for one without any edge.
+    graph_values, graph_low, graph_high
+        Each metric of the whole graph, with its interval, as for nodes.
+    graph_by_group
+        The same metrics of the graph of each group of prompts alone: what the prompts say apart.
+        No rows for a single prompt.
     """
 
     components: tuple[str, ...]
@@ -101,10 +115,14 @@ class NetworkMetrics:
     node_values: Float[ndarray, "node_metrics components"]
     node_low: Float[ndarray, "node_metrics components"]
     node_high: Float[ndarray, "node_metrics components"]
+    rank_low: Float[ndarray, "node_metrics components"]
+    rank_high: Float[ndarray, "node_metrics components"]
+    community: Int[ndarray, " components"]
     graph_names: tuple[str, ...]
     graph_values: Float[ndarray, " graph_metrics"]
     graph_low: Float[ndarray, " graph_metrics"]
     graph_high: Float[ndarray, " graph_metrics"]
+    graph_by_group: Float[ndarray, "groups graph_metrics"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -214,12 +232,46 @@ class RegressionBehaviour:
     previous_token: Float[ndarray, " heads"]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class AttentionPatterns:
+    """What every head of one checkpoint attends to on a few prompts.
+
+    Attributes
+    ----------
+    heads
+        Their names, layer by layer.
+    tokens
+        Of each prompt, its tokens as a person reads them: pieces of text, or ids where there is no
+        tokenizer; ``x1``, ``y1``, .. for regression. Prompts are of one length, without padding.
+    pattern
+        The share of its attention that each query's position gives to each key's, 0 to 1; 0 for
+        keys after the query. Rounded to half precision (11 bits), so that a row sums to 1 within
+        0.0005.
+    """
+
+    heads: tuple[str, ...]
+    tokens: tuple[tuple[str, ...], ...]
+    pattern: Float16[ndarray, "heads prompts query key"]
+
+
 Record: TypeAlias = (
-    AblationGraph | NetworkMetrics | LLCEstimate | LanguageBehaviour | RegressionBehaviour
+    AblationGraph
+    | NetworkMetrics
+    | LLCEstimate
+    | LanguageBehaviour
+    | RegressionBehaviour
+    | AttentionPatterns
 )
 RECORDS: dict[str, type[Record]] = {
     cls.__name__: cls
-    for cls in (AblationGraph, NetworkMetrics, LLCEstimate, LanguageBehaviour, RegressionBehaviour)
+    for cls in (
+        AblationGraph,
+        NetworkMetrics,
+        LLCEstimate,
+        LanguageBehaviour,
+        RegressionBehaviour,
+        AttentionPatterns,
+    )
 }
 
 
@@ -322,7 +374,11 @@ def _plain(value: Any) -> Any:
 
 def _revive(scalars: dict[str, Any]) -> dict[str, Any]:
     """Undo what JSON did: lists back to tuples, LLC settings back to their spec."""
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in scalars.items()}
+    values: dict[str, Any] = {k: _tuples(v) for k, v in scalars.items()}
     if "spec" in values:
         values["spec"] = LLCSpec(**values["spec"])
     return values
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

@@ -166,13 +166,18 @@ class NetworkMeasurement:
         Edges lighter than this are left out, 0 to 2; 0 keeps every edge.
     resamples
         Bootstrap resamples of the prompts.
+    permutations
+        Of the weights within each pair of layers, for the p of roles.
+    seed
+        Of resamples, permutations and communities.
     """
 
     kind: ClassVar[str] = "network"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     graph: GraphMeasurement = GraphMeasurement()
     threshold: float = 0.0
     resamples: int = 100
+    permutations: int = 2000
     seed: int = 0
 
 
@@ -223,6 +228,21 @@ class BehaviourMeasurement:
     seed: int = 0
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AttentionMeasurement:
+    """What every head attends to on a few prompts; made on demand, of single checkpoints.
+
+    Attributes
+    ----------
+    task
+        Few and short prompts: a record holds every pair of positions of every head.
+    """
+
+    kind: ClassVar[str] = "attention"
+    version: ClassVar[int] = 1
+    task: TaskSpec = TaskSpec(prompts=4, length=24)
+
+
 # Calibrated on the shipped developments: where chains stay near the centre (the mean loss rises by
 # less than about one nat, not to that of a destroyed model), R-hat is near 1 within short chains,
 # and the estimate is flat in the step size but for the known factor 1 / (1 - eps gamma / 4).
@@ -234,10 +254,21 @@ REGRESSION_LLC = LLCMeasurement(
 )
 
 Measurement: TypeAlias = (
-    GraphMeasurement | NetworkMeasurement | LLCMeasurement | BehaviourMeasurement
+    GraphMeasurement
+    | NetworkMeasurement
+    | LLCMeasurement
+    | BehaviourMeasurement
+    | AttentionMeasurement
 )
 MEASUREMENTS: dict[str, type[Measurement]] = {
-    m.kind: m for m in (GraphMeasurement, NetworkMeasurement, LLCMeasurement, BehaviourMeasurement)
+    m.kind: m
+    for m in (
+        GraphMeasurement,
+        NetworkMeasurement,
+        LLCMeasurement,
+        BehaviourMeasurement,
+        AttentionMeasurement,
+    )
 }
 
 
@@ -340,3 +371,10 @@ def standard_measurements(run: Run) -> tuple[Measurement, ...]:
         llc = LANGUAGE_LLC
     networks = [NetworkMeasurement(graph=graph) for graph in graphs]
     return (*graphs, *networks, behaviour, llc)
+
+
+def demanded_measurements(run: Run) -> tuple[Measurement, ...]:
+    """Return what is measured of single checkpoints of ``run`` when somebody asks for it."""
+    if run.family == "regression":
+        return (AttentionMeasurement(task=TaskSpec(name="regression", prompts=4)),)
+    return (AttentionMeasurement(),)

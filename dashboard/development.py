@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from compute.records import (
     AblationGraph,
+    AttentionPatterns,
     LanguageBehaviour,
     LLCEstimate,
     NetworkMetrics,
@@ -17,6 +18,7 @@ from compute.records import (
 )
 from compute.runs import Run
 from compute.specs import (
+    AttentionMeasurement,
     BehaviourMeasurement,
     GraphMeasurement,
     LLCMeasurement,
@@ -48,7 +50,12 @@ from dashboard.labels import (
 )
 
 Kept: TypeAlias = (
-    GraphPoint | NetworkMetrics | LLCEstimate | LanguageBehaviour | RegressionBehaviour
+    GraphPoint
+    | NetworkMetrics
+    | LLCEstimate
+    | LanguageBehaviour
+    | RegressionBehaviour
+    | AttentionPatterns
 )
 State: TypeAlias = Literal["measured", "failed", "missing"]
 
@@ -114,7 +121,10 @@ class Development:
 
 
 def condense(record: Record) -> Kept:
-    """Return a record without what no curve needs: the prompts of a graph, the traces of an LLC."""
+    """Return a record without what no curve needs.
+
+    The prompts of a graph, the traces of an LLC, and attention patterns, which are read one by one.
+    """
     if isinstance(record, AblationGraph):
         return graph_point(record)
     if isinstance(record, NetworkMetrics):
@@ -122,13 +132,18 @@ def condense(record: Record) -> Kept:
     if isinstance(record, LLCEstimate):
         empty = record.loss_trace[:, :0]
         return dataclasses.replace(record, loss_trace=empty, baseline_trace=empty)
+    if isinstance(record, AttentionPatterns):
+        return dataclasses.replace(record, tokens=(), pattern=record.pattern[:, :0].copy())
     return record
 
 
 def develop(
     run: Run, points: Iterable[Point], failures: Iterable[Failure], expected: Iterable[Measurement]
 ) -> Development:
-    """Return the development of ``run``; ``expected`` is what its coverage counts."""
+    """Return the development of ``run``; ``expected`` is what its coverage counts.
+
+    What is measured on demand, of single checkpoints, is never counted as missing.
+    """
     groups = _by_setting(points)
     broken = tuple(sorted(failures, key=lambda f: (f.step, f.kind)))
     graphs, curves = _graphs(run, groups)
@@ -138,7 +153,9 @@ def develop(
         curves=(*_llc(run, groups), *_behaviours(run, groups)),
         graph_curves=curves,
         failures=broken,
-        coverage=_coverage(run, groups, broken, expected),
+        coverage=_coverage(
+            run, groups, broken, (e for e in expected if not isinstance(e, AttentionMeasurement))
+        ),
     )
 
 

@@ -13,13 +13,13 @@ from compute.store import Store
 from dashboard import api, ids, job_api, shell
 from dashboard.context import Context
 from dashboard.library import Library
-from dashboard.pages import development, guide, jobs, states
+from dashboard.pages import component, development, guide, jobs, network, states
 from dashboard.payloads import Payloads
 from dashboard.security import content_policy, secure
 from dashboard.selection import choose_run
 
 ASSETS = Path(__file__).parent.parent / "assets"
-PAGES = cast("tuple[shell.Page, ...]", (development, jobs, guide))
+PAGES = cast("tuple[shell.Page, ...]", (development, network, component, jobs, guide))
 
 
 def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/") -> Dash:

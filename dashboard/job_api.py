@@ -8,7 +8,8 @@ from flask import Flask, Response, abort, jsonify, request
 
 from compute.errors import JobError, OntogenyError, RunNotFound
 from compute.jobs import Job
-from compute.specs import standard_measurements
+from compute.runs import Run
+from compute.specs import Measurement, demanded_measurements, standard_measurements
 from dashboard.context import Context
 from dashboard.security import is_own_request
 
@@ -47,14 +48,51 @@ def queue_state(context: Context) -> dict[str, Any]:
 
 
 def submit_job(context: Context, body: Any) -> tuple[Response, int]:
-    """Queue the standard measurements of the run that ``body`` names."""
-    name = body.get("run") if isinstance(body, dict) else None
+    """Queue measurements of the run that ``body`` names.
+
+    ``kinds`` names which, ``steps`` of which checkpoints; without them, all that is standard of
+    every checkpoint.
+    """
+    asked = body if isinstance(body, dict) else {}
     try:
-        run = context.library.store.run(str(name))
-        job = context.jobs.submit(run.name, standard_measurements(run))
+        run = context.library.store.run(str(asked.get("run")))
+        specs = asked_measurements(run, asked.get("kinds"))
+        job = context.jobs.submit(run.name, specs, asked_steps(asked.get("steps")))
     except OntogenyError as error:
         return _refused(error)
     return jsonify({"job": job_state(job)}), 202
+
+
+def asked_measurements(run: Run, kinds: Any) -> list[Measurement]:
+    """Return the measurements of the kinds that a page names; those that are standard for None.
+
+    Raises
+    ------
+    JobError
+        If there is no such kind.
+    """
+    if kinds is None:
+        return list(standard_measurements(run))
+    every = (*standard_measurements(run), *demanded_measurements(run))
+    known = {spec.kind for spec in every}
+    if not isinstance(kinds, list) or not all(kind in known for kind in kinds):
+        raise JobError(f"kinds must be a list of some of {', '.join(sorted(known))}")
+    return [spec for spec in every if spec.kind in kinds]
+
+
+def asked_steps(steps: Any) -> list[int] | None:
+    """Return the steps that a page names, or None for all.
+
+    Raises
+    ------
+    JobError
+        If they are not a list of numbers.
+    """
+    if steps is None:
+        return None
+    if not isinstance(steps, list) or not steps or not all(type(step) is int for step in steps):
+        raise JobError("steps must be a list of whole numbers")
+    return steps
 
 
 def change_job(context: Context, job: str, action: str) -> tuple[Response, int]:

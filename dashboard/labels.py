@@ -8,6 +8,7 @@ from compute.runs import Run
 from compute.specs import (
     Ablation,
     AblationSpec,
+    AttentionMeasurement,
     GraphMeasurement,
     LLCMeasurement,
     Measurement,
@@ -143,4 +144,6 @@ def measurement_label(spec: Measurement) -> str:
     if isinstance(spec, NetworkMeasurement):
         task, how = TASK_LABELS[spec.graph.task.name], ablation_label(spec.graph)
         return f"graph metrics, {task}, {how}, {network_text(spec)}"
+    if isinstance(spec, AttentionMeasurement):
+        return f"attention patterns, {TASK_LABELS[spec.task.name]}"
     return "LLC" if isinstance(spec, LLCMeasurement) else "loss and behaviours"

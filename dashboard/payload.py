@@ -1,13 +1,8 @@
 """A development as one binary file for the browser: a JSON header, then typed arrays.
 
-``assets/modules/payload.mjs`` reads it. The same development gives the same bytes, so that the
-file can be addressed by its digest and cached for ever.
-
-The layout: the header's length (uint32, little-endian), the header (UTF-8 JSON, padded with spaces
-to a multiple of 8), then the arrays, each starting at a multiple of 8. Wherever the header holds
-``{"at": offset, "type": "f2" | "f4" | "i2" | "i4" | "u2", "shape": [..]}`` there is an array;
-offsets count from the end of the header. An array that holds nothing but NaN is not written: its
-``type`` is ``nan``.
+``dashboard/arrays.py`` says how it is laid out, and ``assets/modules/payload.mjs`` reads it. The
+same development gives the same bytes, so that the file can be addressed by its digest and cached
+for ever.
 
 The edges of small graphs are ``table``: every edge at every checkpoint. Those of wide graphs are
 ``lists``: for each checkpoint its heaviest edges, heaviest first, and exact totals of all.
@@ -15,71 +10,35 @@ The edges of small graphs are ``table``: every edge at every checkpoint. Those o
 
 from __future__ import annotations
 
-import json
-import struct
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
+from compute.components import kind_of
+from compute.networks.registry import METRICS, Metric, label_of
 from compute.runs import Run
 from compute.specs import GraphMeasurement, standard_measurements
-from dashboard.components import kind_of
+from dashboard.arrays import Arrays, framed
 from dashboard.development import Development
 from dashboard.figures.agreement import Agreement
 from dashboard.figures.edges import KEPT_EDGES, EdgeLists, EdgeSeries, EdgeTable
 from dashboard.figures.graphs import GraphSeries
-from dashboard.figures.series import METRIC_NAMES, Curve
+from dashboard.figures.metrics import MetricSeries
+from dashboard.figures.series import Curve
 from dashboard.labels import TASK_LABELS, ablation_meaning, compute_command, is_approximate
 
-VERSION = 2
+VERSION = 3
 STATE_CODES = {"measured": "m", "failed": "f", "missing": "-"}
 WEIGHT_SHARE_SHOWN = 0.9
 # Above so many edges not all are drawn at first, but the heaviest few; of wide graphs, more.
 MANY_EDGES, MANY_SHOWN, WIDE_SHOWN = 1_500, 300, 1_000
 
 
-class _Arrays:
-    """The arrays of a payload, one after the other."""
-
-    def __init__(self) -> None:
-        self.chunks: list[bytes] = []
-        self._end = 0
-
-    def add(self, values: ndarray, kind: str) -> dict[str, Any]:
-        """Append an array and return what the header says of it."""
-        if values.dtype.kind == "f" and values.size and np.isnan(values).all():
-            return {"at": 0, "type": "nan", "shape": list(values.shape)}
-        data = np.ascontiguousarray(values, dtype=f"<{kind}").tobytes()
-        place = {"at": self._end, "type": kind, "shape": list(values.shape)}
-        data += b"\0" * (-len(data) % 8)
-        self.chunks.append(data)
-        self._end += len(data)
-        return place
-
-
 def encode(development: Development) -> bytes:
     """Return a development as the browser reads it."""
-    arrays = _Arrays()
-    text = json.dumps(_header(development, arrays), ensure_ascii=False, allow_nan=False)
-    header = text.encode()
-    header += b" " * (-(len(header) + 4) % 8)
-    return b"".join([struct.pack("<I", len(header)), header, *arrays.chunks])
-
-
-def decode(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return the header of `encode` and the bytes of its arrays; `array` reads one of them."""
-    (length,) = struct.unpack_from("<I", data)
-    return json.loads(data[4 : 4 + length]), data[4 + length :]
-
-
-def array(place: dict[str, Any], data: bytes) -> ndarray:
-    """Return the array that a header's entry names."""
-    if place["type"] == "nan":
-        return np.full(place["shape"], np.nan, dtype=np.float32)
-    count = int(np.prod(place["shape"]))
-    values = np.frombuffer(data, dtype=f"<{place['type']}", count=count, offset=place["at"])
-    return values.reshape(place["shape"])
+    arrays = Arrays()
+    return framed(_header(development, arrays), arrays)
 
 
 def default_threshold(weight: ndarray) -> float:
@@ -92,7 +51,7 @@ def default_threshold(weight: ndarray) -> float:
     return float(np.floor(edge * 100) / 100) if edge >= 0.01 else float(np.floor(edge * 1e4) / 1e4)
 
 
-def _header(development: Development, arrays: _Arrays) -> dict[str, Any]:
+def _header(development: Development, arrays: Arrays) -> dict[str, Any]:
     run = development.run
     return {
         "version": VERSION,
@@ -123,7 +82,7 @@ def default_top(possible: int) -> int | None:
     return MANY_SHOWN if possible > MANY_EDGES else None
 
 
-def _graphs(development: Development, arrays: _Arrays) -> dict[str, Any]:
+def _graphs(development: Development, arrays: Arrays) -> dict[str, Any]:
     run = development.run
     return {
         name: _graph(series, arrays) | {"remedy": _remedy(series.spec, run)}
@@ -138,7 +97,7 @@ def _remedy(spec: GraphMeasurement, run: Run) -> str:
     return compute_command(spec, run) or ""
 
 
-def _graph(series: GraphSeries, arrays: _Arrays) -> dict[str, Any]:
+def _graph(series: GraphSeries, arrays: Arrays) -> dict[str, Any]:
     spec, weight = series.spec, series.edges.weight
     finite = weight[np.isfinite(weight)]
     return {
@@ -157,20 +116,47 @@ def _graph(series: GraphSeries, arrays: _Arrays) -> dict[str, Any]:
         **_edges(series.edges, arrays),
         **_effects(series, arrays),
         "agreement": _agreement(series.agreement, arrays),
-        "metrics": [
-            {
-                "id": name,
-                "name": METRIC_NAMES.get(name, name.replace("_", " ")),
-                "values": arrays.add(series.node_values[i], "f4"),
-                "low": arrays.add(series.node_low[i], "f4"),
-                "high": arrays.add(series.node_high[i], "f4"),
-            }
-            for i, name in enumerate(series.node_names)
-        ],
+        "metrics": _metrics(series.metrics, arrays),
     }
 
 
-def _edges(edges: EdgeSeries, arrays: _Arrays) -> dict[str, Any]:
+def _metrics(found: MetricSeries, arrays: Arrays) -> list[dict[str, Any]]:
+    """Return metrics; of an interval its two parts beside the value, which few digits give well."""
+    return [
+        {
+            "id": name,
+            "name": label_of(name),
+            **_meaning(METRICS.get(name)),
+            "values": arrays.add(found.node_values[i], "f4"),
+            "below": arrays.add(found.node_values[i] - found.node_low[i], "f2"),
+            "above": arrays.add(found.node_high[i] - found.node_values[i], "f2"),
+            "rankLow": _doubled(found.rank_low[i], arrays),
+            "rankHigh": _doubled(found.rank_high[i], arrays),
+        }
+        for i, name in enumerate(found.node_names)
+    ]
+
+
+def _doubled(ranks: ndarray, arrays: Arrays) -> dict[str, Any]:
+    """Return ranks, which may end in a half, as twice as large whole numbers; 0 where none is."""
+    if np.isnan(ranks).all():
+        return arrays.add(ranks, "f2")
+    twice = np.nan_to_num(np.round(2 * ranks), nan=0)
+    return arrays.add(twice, "u1" if twice.max() < 256 else "u2")
+
+
+def _meaning(metric: Metric | None) -> dict[str, str]:
+    if metric is None:
+        return {"ranking": "", "unit": "", "definition": "", "convention": ""}
+    return {
+        "ranking": metric.ranking,
+        "unit": metric.unit,
+        "definition": metric.definition,
+        "convention": metric.convention,
+    }
+
+
+def _edges(edges: EdgeSeries, arrays: Arrays) -> dict[str, Any]:
     values = {
         "weight": arrays.add(edges.weight, "f2"),
         "error": arrays.add(edges.weight_error, "f2"),
@@ -186,7 +172,7 @@ def _edges(edges: EdgeSeries, arrays: _Arrays) -> dict[str, Any]:
     return {"threshold": 0.0, "top": WIDE_SHOWN, "lists": values | _lists(edges, arrays)}
 
 
-def _lists(edges: EdgeLists, arrays: _Arrays) -> dict[str, Any]:
+def _lists(edges: EdgeLists, arrays: Arrays) -> dict[str, Any]:
     return {
         "kept": KEPT_EDGES,
         "offsets": arrays.add(edges.offsets, "i4"),
@@ -198,7 +184,7 @@ def _lists(edges: EdgeLists, arrays: _Arrays) -> dict[str, Any]:
     }
 
 
-def _effects(series: GraphSeries, arrays: _Arrays) -> dict[str, Any]:
+def _effects(series: GraphSeries, arrays: Arrays) -> dict[str, Any]:
     return {
         "lossChange": arrays.add(series.loss_change, "f4"),
         "lossError": arrays.add(series.loss_error, "f2"),
@@ -207,7 +193,7 @@ def _effects(series: GraphSeries, arrays: _Arrays) -> dict[str, Any]:
     }
 
 
-def _agreement(found: Agreement | None, arrays: _Arrays) -> dict[str, Any] | None:
+def _agreement(found: Agreement | None, arrays: Arrays) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
@@ -217,7 +203,7 @@ def _agreement(found: Agreement | None, arrays: _Arrays) -> dict[str, Any] | Non
     }
 
 
-def _curve(curve: Curve, arrays: _Arrays) -> dict[str, Any]:
+def _curve(curve: Curve, arrays: Arrays) -> dict[str, Any]:
     return {
         "id": curve.id,
         "name": curve.name,

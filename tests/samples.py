@@ -10,6 +10,7 @@ import numpy as np
 
 from compute.records import (
     AblationGraph,
+    AttentionPatterns,
     LanguageBehaviour,
     LLCEstimate,
     Measured,
@@ -19,6 +20,7 @@ from compute.records import (
 )
 from compute.runs import Run
 from compute.specs import (
+    AttentionMeasurement,
     BehaviourMeasurement,
     GraphMeasurement,
     LLCMeasurement,
@@ -32,6 +34,7 @@ GRAPH = GraphMeasurement()
 NETWORK = NetworkMeasurement(graph=GRAPH)
 BEHAVIOUR = BehaviourMeasurement()
 LLC = LLCMeasurement()
+ATTENTION = AttentionMeasurement()
 COMPONENTS = ("EMB", "L0H0", "L0MLP", "LOGITS")
 
 
@@ -99,10 +102,14 @@ def a_record(spec: Measurement, step: int = 0, *, prompts: int = 2) -> Record:
             node_values=node,
             node_low=node,
             node_high=node,
+            rank_low=node,
+            rank_high=node,
+            community=np.zeros(n, np.int16),
             graph_names=("density",),
             graph_values=graph,
             graph_low=graph,
             graph_high=graph,
+            graph_by_group=np.ones((2, 1), np.float32),
         )
     if isinstance(spec, LLCMeasurement):
         trace = np.ones((2, 3), np.float32)
@@ -119,6 +126,11 @@ def a_record(spec: Measurement, step: int = 0, *, prompts: int = 2) -> Record:
             finite_share=1.0,
             initial_loss=2.0,
             spec=LLCSpec(),
+        )
+    if isinstance(spec, AttentionMeasurement):
+        rows = np.tri(3, dtype=np.float16) / np.arange(1, 4, dtype=np.float16)[:, None]
+        return AttentionPatterns(
+            heads=("L0H0",), tokens=(("a", " b", "a"),) * 2, pattern=np.stack([rows] * 2)[None]
         )
     return LanguageBehaviour(
         loss=2.0,

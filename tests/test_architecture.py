@@ -20,11 +20,13 @@ MAY_IMPORT = {
     "runs": "errors",
     "specs": "errors runs",
     "records": "errors specs",
+    "components": "",
+    "networks": "errors specs records components",
     "settings": "errors",
     "store": "errors runs specs records",
     "jobs": "errors runs specs store",
     "models": "errors runs",
-    "measure": "errors specs records models",
+    "measure": "errors specs records models networks",
     "worker": "errors runs specs records models measure",
     "engine": "errors worker",
     "plan": "errors runs specs records store worker",
@@ -41,8 +43,8 @@ MAY_IMPORT = {
 }
 
 # What the dashboard may import of `compute`, and the parts of it that are pure.
-DASHBOARD_MAY_IMPORT = "errors runs specs records store jobs"
-FIGURES_MAY_IMPORT = "errors runs specs records"
+DASHBOARD_MAY_IMPORT = "errors runs specs records components networks store jobs"
+FIGURES_MAY_IMPORT = "errors runs specs records components networks"
 
 # The only places where a library may be imported.
 DOORS = {
@@ -54,7 +56,8 @@ DOORS = {
     "transformer_lens": ["compute.models"],
     "huggingface_hub": ["compute.models"],
     "filelock": ["compute.models"],
-    "networkx": ["compute.measure"],
+    "networkx": ["compute.networks"],
+    "ruptures": ["compute.networks"],
     "arviz_stats": ["compute.measure"],
     "dash": ["dashboard"],
     "flask": ["dashboard"],

@@ -6,7 +6,12 @@ import pytest
 
 from compute.choices import add_options, chosen_measurements, chosen_steps
 from compute.errors import SettingsError
-from compute.specs import GraphMeasurement, NetworkMeasurement, standard_measurements
+from compute.specs import (
+    GraphMeasurement,
+    NetworkMeasurement,
+    demanded_measurements,
+    standard_measurements,
+)
 from tests.samples import a_run
 
 RUN = a_run()
@@ -51,12 +56,18 @@ def test_a_passage_stays_one_prompt():
     assert graph.task.prompts == 1
 
 
+def test_what_is_not_standard_is_measured_when_it_is_named():
+    specs = chosen_measurements(RUN, asked("--kinds", "attention,llc"))
+    assert [spec.kind for spec in specs] == ["llc", "attention"]
+    assert specs[1:] == list(demanded_measurements(RUN))
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["--ablation", "noise"], "ablation 'noise' is unknown; use one of zero, mean, resample"),
         (["--task", "regression"], "no task 'regression' on small; there are text, unigram"),
-        (["--kinds", "graf"], "no kind 'graf'; there are behaviour, graph, llc, network"),
+        (["--kinds", "graf"], "no kind 'graf'; there are attention, behaviour, graph"),
         (["--ablation", "mean", "--kinds", "llc"], "no kind 'llc'; there are graph, network"),
         (["--granularity", "hooks", "--ablation", "mean"], "use granularity 'components'"),
         (["--prompts", "0"], "prompts must be at least 1"),

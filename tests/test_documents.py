@@ -10,12 +10,14 @@ import pytest
 
 import dashboard.pages
 from compute.cli import commands_table
+from compute.networks.registry import METRICS
 from compute.settings import SETTINGS, settings_table
 from compute.specs import MEASUREMENTS
+from dashboard.pages.guide import guide_text
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-GUIDE = (ROOT / "dashboard" / "guide.md").read_text(encoding="utf-8")
+GUIDE = guide_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 PAGES = [
@@ -53,6 +55,13 @@ def test_every_page_is_named(page):
 )
 def test_contributing_shows_every_module_of_compute(path):
     assert path == "__init__.py" or path in CONTRIBUTING
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
+def test_every_metric_is_in_the_guide_with_its_definition_and_unit(metric):
+    line = next(line for line in GUIDE.splitlines() if line.startswith(f"| {metric.label} |"))
+    assert metric.definition in line
+    assert metric.unit.replace("|", "\\|") in line
 
 
 def test_contributing_is_short():

@@ -10,9 +10,9 @@ from safetensors.numpy import save
 
 from compute.errors import BadRecord
 from compute.records import FORMAT, RECORDS, from_bytes, to_bytes
-from tests.samples import BEHAVIOUR, GRAPH, LLC, NETWORK, a_measured, a_run, a_task
+from tests.samples import ATTENTION, BEHAVIOUR, GRAPH, LLC, NETWORK, a_measured, a_run, a_task
 
-SPECS = [GRAPH, NETWORK, LLC, BEHAVIOUR]
+SPECS = [GRAPH, NETWORK, LLC, BEHAVIOUR, ATTENTION]
 
 
 def encoded(spec=GRAPH):

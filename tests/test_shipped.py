@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from compute.bundle import bundles, import_bundle
-from compute.records import Measured
+from compute.records import Measured, NetworkMetrics
 from compute.specs import (
     AblationSpec,
     GraphMeasurement,
@@ -20,6 +20,8 @@ from compute.specs import (
     standard_measurements,
 )
 from compute.store import Store
+from dashboard.figures.structure import structure
+from dashboard.library import Library
 
 DATA = Path(__file__).parents[1] / "data"
 GUIDE = (Path(__file__).parents[1] / "dashboard" / "guide.md").read_text(encoding="utf-8")
@@ -185,6 +187,116 @@ def rank(store: Store, component: str, step: int) -> int:
     return int((strength > strength[record.components.index(component)]).sum()) + 1
 
 
+SETTINGS = [
+    ("text", {}), ("text", {"ablation": "mean"}), ("text", {"ablation": "resample"}),
+    ("unigram", {}), ("uniform", {}), ("passage", {}),
+]  # fmt: skip
+
+
+def networks(store: Store, task: str, **ablation: str) -> dict[int, NetworkMetrics]:
+    """The metrics of one setting's graphs of ``stdlib_lm``, by step."""
+    return {
+        m.step: m.record
+        for m in measured(store, "stdlib_lm", "network")
+        if m.spec.graph.task.name == task and m.spec.graph.ablation == AblationSpec(**ablation)
+    }
+
+
+def of(found: dict[int, NetworkMetrics], metric: str, component: str) -> dict[int, float]:
+    """One component's metric by step."""
+    return {
+        s: float(r.node_values[r.node_names.index(metric), r.components.index(component)])
+        for s, r in found.items()
+    }
+
+
+def significant_from(found: dict[int, NetworkMetrics], component: str) -> int:
+    """The step from which on a component passes the null at every checkpoint."""
+    p = of(found, "spreader_p", component)
+    return min(s for s in p if all(v <= 0.05 for t, v in p.items() if t >= s))
+
+
+def role_facts(store: Store) -> list[str]:
+    """What the guide says of roles against the layer null, read off the records."""
+    found = [networks(store, task, **how) for task, how in SETTINGS]
+    first = [of(f, "spreader_z", "L0MLP") for f in found]
+    late = [significant_from(f, "L1H2") for f in found]
+    text = found[0]
+    z = of(text, "spreader_z", "L1H2")
+    low, high = (
+        getattr(text[6000], end)[
+            text[6000].node_names.index("spreader_z"), text[6000].components.index("L1H2")
+        ]
+        for end in ("node_low", "node_high")
+    )
+    top = max(z, key=lambda s: z[s])
+    other = of(text, "spreader_z", "L2H3")
+    peak = max(other, key=lambda s: other[s])
+    passage = of(found[-1], "spreader_p", "L2H3")
+    share = np.mean([p <= 0.05 for s, p in passage.items() if s >= 1000])
+    gather = [
+        r.node_values[r.node_names.index("gatherer_p")]
+        for f in (found[0], *found[3:])
+        for r in f.values()
+    ]
+    early = [of(f, "spreader_z", "L1MLP")[0] for f in found]
+    return [
+        f"z {min(min(z.values()) for z in first):.1f} to {max(max(z.values()) for z in first):.1f}",
+        f"from step {min(late)} at the earliest and {max(late)} at the latest",
+        f"z {z[0]:.1f} at step 0, {z[top]:.1f} at step {top} and "
+        f"{z[6000]:.1f} ({low:.1f} to {high:.1f}) at the end".replace("z -", "z −"),
+        f"from step {significant_from(text, 'L2H3')} on (z {other[peak]:.1f} at step {peak}, "
+        f"{other[6000]:.1f} at the end)",
+        f"on the passage it passes at {100 * share:.0f} % of the checkpoints from step 1,000 on",
+        f"the smallest p of any is {np.nanmin(gather):.2f}",
+        f"`L1MLP` already has z {min(early):.1f} to {max(early):.1f} at step 0",
+    ]
+
+
+def phase_facts(store: Store) -> list[str]:
+    """What the guide says of phases, computed from the records as the page does."""
+    development = Library(store).development("stdlib_lm")
+    steps = development.run.steps
+    found = {
+        task: structure(development.graphs[f"{task}.zero"], threshold=0).phases
+        for task in ("text", "unigram", "uniform", "passage")
+    }
+    assert [task for task, view in found.items() if not view.limited] == ["uniform"]
+    assert all(len(view.boundaries) == 8 for view in found.values() if view.limited)
+    places = {task: [steps[b.index] for b in view.boundaries] for task, view in found.items()}
+    common = [s for s in places["text"] if all(s in others for others in places.values())]
+    agreeing = [
+        b.agreement
+        for task in ("text", "unigram", "uniform")
+        for b in found[task].boundaries
+        if steps[b.index] in common
+    ]
+    late = {task: [f"{s:,}" for s in places[task] if s not in common] for task in places}
+    shares = [b.agreement for b in found["text"].boundaries if steps[b.index] not in common]
+    strength = development.curve("graph.total_strength", "text.zero").values
+    named = {task: [p.name for p in view.phases] for task, view in found.items()}
+    assert named["text"][:-1] == [f"phase {i}" for i in range(1, 9)]
+    assert named["text"][-1] == "refinement"
+    return [
+        f"boundaries at steps {', '.join(map(str, common[:-1]))} and {common[-1]} on all four, "
+        f"with which {100 * min(agreeing):.0f} to 100 % of the prompts agree",
+        f"total strength falls from {strength[0]:.1f} at step 0 to {strength.min():.1f} "
+        f"at step {steps[int(strength.argmin())]}",
+        f"{', '.join(late['text'][:-1])} and {late['text'][-1]} on real text, where "
+        f"{100 * min(shares):.0f} to {100 * max(shares):.0f} % of the prompts agree",
+        f"{', '.join(late['unigram'][:-1])} and {late['unigram'][-1]} on unigram tokens",
+        f"the last phase, from step {late['text'][-1]}",
+    ]
+
+
+@pytest.mark.parametrize(("task", "how"), SETTINGS)
+def test_at_step_0_no_head_passes_the_null(store, task, how):
+    record = networks(store, task, **how)[0]
+    p = record.node_values[record.node_names.index("spreader_p")]
+    passing = {name for name, value in zip(record.components, p, strict=True) if value <= 0.05}
+    assert passing == {"L0MLP", "L1MLP", "L2MLP"}
+
+
 def test_two_components_spread_most_at_every_checkpoint(store):
     for m in measured(store, "stdlib_lm", "network"):
         if m.spec.graph in UNIGRAM:
@@ -214,7 +326,9 @@ def regression_facts(store: Store) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("facts", [language_facts, regression_facts, ablation_facts])
+@pytest.mark.parametrize(
+    "facts", [language_facts, regression_facts, ablation_facts, role_facts, phase_facts]
+)
 def test_the_guide_quotes_the_shipped_records(store, facts):
     text = " ".join(GUIDE.split())
     missing = [fact for fact in facts(store) if fact not in text]

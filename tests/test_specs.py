@@ -14,6 +14,7 @@ from compute.specs import (
     LLCSpec,
     NetworkMeasurement,
     TaskSpec,
+    demanded_measurements,
     key_parts,
     measurement_key,
     spec_digest,
@@ -105,7 +106,10 @@ def test_json_that_is_no_spec_is_refused(value):
 @pytest.mark.parametrize("family", ["language", "regression"])
 def test_standard_measurements_cover_every_kind_and_every_network_has_its_graph(family):
     specs = standard_measurements(dataclasses.replace(a_run(), family=family))
-    assert {spec.kind for spec in specs} == set(MEASUREMENTS)
+    demanded = demanded_measurements(dataclasses.replace(a_run(), family=family))
+    assert {spec.kind for spec in (*specs, *demanded)} == set(MEASUREMENTS)
+    assert {spec.kind for spec in specs}.isdisjoint(spec.kind for spec in demanded)
+    assert {spec.task.name == "regression" for spec in demanded} == {family == "regression"}
     assert len(set(specs)) == len(specs)
     assert all(spec.graph in specs for spec in specs if isinstance(spec, NetworkMeasurement))
 

@@ -3,6 +3,7 @@
 import { byId, element, setAttribute, setClass, setText, svg } from "./elements.mjs";
 import { number } from "./format.mjs";
 import { rankAll } from "./ranking.mjs";
+import { writeAddress } from "./address.mjs";
 
 const SHOWN = 10;
 const [TOP, RIGHT, LEFT] = [8, 64, 20];
@@ -10,14 +11,16 @@ const [TOP, RIGHT, LEFT] = [8, 64, 20];
 /** Build the chart and return its `update(model, changed)`. */
 export function createBump(model, signal) {
   const place = byId("rank-bump");
+  const bands = svg("g", { class: "bump-bands" });
   const lines = svg("g", { class: "bump-lines" });
   const labels = svg("g", { class: "bump-labels" });
   const marks = svg("g", { class: "bump-marks" });
   const cursor = element("div", { class: "cursor" });
   const clip = svg("clipPath", { id: "bump-clip" }, svg("rect"));
-  const picture = svg("svg", { role: "img", "aria-label": "Rank of each component over training" }, svg("defs", {}, clip), marks, lines, labels);
+  const picture = svg("svg", { role: "img", "aria-label": "Rank of each component over training" }, svg("defs", {}, clip), bands, marks, lines, labels);
   const which = element("span");
-  const title = element("div", { class: "bump-title" }, element("span", { text: "rank over training" }), which);
+  const open = element("a", { class: "open-component", hidden: true });
+  const title = element("div", { class: "bump-title" }, element("span", { text: "rank over training" }), which, open);
   place.replaceChildren(title, element("div", { class: "bump-canvas" }, picture, cursor));
   const canvas = place.lastChild;
   let size = { width: 0, height: 0 };
@@ -41,10 +44,10 @@ export function createBump(model, signal) {
     setAttribute(picture, "viewBox", `0 0 ${width} ${height}`);
     Object.entries({ x: LEFT - 4, y: 0, width: Math.max(0, width - LEFT - RIGHT + 8), height }).forEach(([k, v]) => clip.firstChild.setAttribute(k, v));
     if (!metric || width < 80) {
-      [lines, labels, marks].forEach((g) => g.replaceChildren());
+      [bands, lines, labels, marks].forEach((g) => g.replaceChildren());
       return;
     }
-    const drawn = drawLines(model, graph, metric, size, { lines, labels, marks });
+    const drawn = drawLines(model, graph, metric, size, { bands, lines, labels, marks });
     const n = graph.components.length;
     setText(which, drawn < n ? `${number(drawn, 0)} of ${number(n, 0)} components: those that are ever among the first ${SHOWN}` : "");
   }
@@ -59,12 +62,21 @@ export function createBump(model, signal) {
   function update(_, changed) {
     if (["payload", "graph", "metric", "axis", "zoom", "component"].some((name) => changed.has(name))) rebuild();
     paint();
+    paintLink(open, model);
   }
   return { update };
 }
 
+/** The way to the selected component's own page, at the same step. */
+function paintLink(link, model) {
+  const { component } = model.state;
+  link.hidden = !component;
+  setText(link, component ? `open ${component} →` : "");
+  if (component) setAttribute(link, "href", `${model.prefix}component${writeAddress(model.state, model.payload)}`);
+}
+
 /** Draw the components that come into the picture, and the selected one; return how many. */
-function drawLines(model, graph, metric, { width, height }, { lines, labels, marks }) {
+function drawLines(model, graph, metric, { width, height }, { bands, lines, labels, marks }) {
   const { payload, state, axis } = model;
   const n = graph.components.length;
   const shown = Math.min(SHOWN, n);
@@ -75,7 +87,11 @@ function drawLines(model, graph, metric, { width, height }, { lines, labels, mar
   const chosen = graph.components.findIndex((c) => c.name === state.component);
   const seen = everAmong(rank, n, shown);
   const order = graph.components.map((_, c) => c).filter((c) => seen[c] || c === chosen).sort((a, b) => (a === chosen) - (b === chosen));
-  lines.setAttribute("clip-path", "url(#bump-clip)");
+  for (const group of [bands, lines]) group.setAttribute("clip-path", "url(#bump-clip)");
+  setClass(bands, "has-selection", chosen >= 0);
+  bands.replaceChildren(
+    ...order.map((c) => svg("path", { d: bandOf(metric, n, c, payload.steps.length, x, y), class: `${graph.components[c].kind}${c === chosen ? " selected" : ""}` })),
+  );
   setClass(lines, "has-selection", chosen >= 0);
   lines.replaceChildren(
     ...order.map((c) => svg("path", { d: pathOf(rank, n, c, payload.steps.length, x, y), class: `${graph.components[c].kind}${c === chosen ? " selected" : ""}`, "data-component": graph.components[c].name })),
@@ -109,6 +125,23 @@ function endLabels(rank, n, graph, last, shown, chosen) {
     else if (c === chosen && place > shown) found.push({ c, place: shown + 1, text: `${name} #${number(place, 0)}` });
   }
   return found;
+}
+
+/** The outline of a component's rank interval: one closed piece for each unbroken stretch. */
+function bandOf(metric, n, c, steps, x, y) {
+  const known = (i) => i < steps && Number.isFinite(metric.rankLow[i * n + c]);
+  let path = "";
+  for (let from = 0; from < steps; from++) {
+    if (!known(from)) continue;
+    let to = from;
+    while (known(to + 1)) to++;
+    const stretch = Array.from({ length: to - from + 1 }, (_, k) => from + k);
+    const above = stretch.map((i) => `${x(i).toFixed(1)} ${y(metric.rankLow[i * n + c]).toFixed(1)}`);
+    const below = stretch.reverse().map((i) => `${x(i).toFixed(1)} ${y(metric.rankHigh[i * n + c]).toFixed(1)}`);
+    path += `M${[...above, ...below].join("L")}Z`;
+    from = to;
+  }
+  return path;
 }
 
 function pathOf(rank, n, c, steps, x, y) {

@@ -44,6 +44,7 @@ function createModel(store, payload, { run, prefix }, signal) {
   const model = {
     store,
     payload,
+    prefix,
     state: first,
     axis: new TimeAxis(payload.steps, first.axis, first.zoom),
     plot: { left: 0, width: 0 },

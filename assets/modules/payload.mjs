@@ -4,6 +4,7 @@ const READERS = {
   f4: (buffer, at, count) => new Float32Array(buffer, at, count),
   i2: (buffer, at, count) => new Int16Array(buffer, at, count),
   i4: (buffer, at, count) => new Int32Array(buffer, at, count),
+  u1: (buffer, at, count) => new Uint8Array(buffer, at, count),
   u2: (buffer, at, count) => new Uint16Array(buffer, at, count),
   f2: (buffer, at, count) => halves(new Uint16Array(buffer, at, count)),
   nan: (buffer, at, count) => new Float32Array(count).fill(NaN),
@@ -15,6 +16,7 @@ export async function fetchPayload(address) {
   const response = await fetch(address);
   if (!response.ok) throw new Error(`the data of this run could not be loaded (${response.status})`);
   const payload = decode(await response.arrayBuffer());
+  for (const graph of Object.values(payload.graphs)) graph.metrics.forEach(addInterval);
   payload.address = address;
   return payload;
 }
@@ -30,6 +32,18 @@ export function decode(buffer) {
     array.shape = value.shape;
     return array;
   });
+}
+
+function halved(rank) {
+  return rank > 0 ? rank / 2 : NaN;
+}
+
+/** Give a metric the ends of its intervals, of which the file holds the parts beside the value, and twice the ranks. */
+function addInterval(metric) {
+  metric.low = metric.values.map((value, i) => value - metric.below[i]);
+  metric.high = metric.values.map((value, i) => value + metric.above[i]);
+  metric.rankLow = Float32Array.from(metric.rankLow, halved);
+  metric.rankHigh = Float32Array.from(metric.rankHigh, halved);
 }
 
 /** Return 16-bit floats as 32-bit floats; every browser can do this, not every one has Float16Array. */

@@ -1,19 +1,23 @@
 /** Ranks of the components by a metric, at every checkpoint; computed once for a metric. */
 
 /**
- * Return `rank[step * n + component]`, 1 for the largest value and 0 where there is none, and the
- * range that all values and intervals of the run lie in.
+ * Return `rank[step * n + component]`, 1 for the largest value, equal for equal values and 0 where
+ * there is none, and the range that all values and intervals of the run lie in.
  */
 export function rankAll(metric, components, steps) {
-  if (metric.ranking) return metric.ranking;
+  if (metric.ranked) return metric.ranked;
   const rank = new Int16Array(steps * components);
   for (let s = 0; s < steps; s++) {
+    let [last, shared] = [NaN, 0];
     orderAt(metric, components, s).forEach((c, place) => {
-      rank[s * components + c] = Number.isFinite(metric.values[s * components + c]) ? place + 1 : 0;
+      const value = metric.values[s * components + c];
+      if (!Number.isFinite(value)) return;
+      if (value !== last) [last, shared] = [value, place + 1];
+      rank[s * components + c] = shared;
     });
   }
-  metric.ranking = { rank, range: rangeOf(metric) };
-  return metric.ranking;
+  metric.ranked = { rank, range: rangeOf(metric) };
+  return metric.ranked;
 }
 
 /** Return the components of one checkpoint from the largest value to the smallest, unknown ones last. */
@@ -26,13 +30,19 @@ export function orderAt(metric, components, step) {
   });
 }
 
+/** Return whether another component has the same rank at a checkpoint. */
+export function isTied(rank, components, step, c) {
+  const row = rank.subarray(step * components, (step + 1) * components);
+  return row[c] > 0 && row.indexOf(row[c]) !== row.lastIndexOf(row[c]);
+}
+
 /** Return the ends of the drawn intervals and whether they lie on a log scale: where few dwarf the rest. */
 function rangeOf(metric) {
   const values = metric.values.filter((v) => v > 0).sort();
+  const least = extreme(metric.low, extreme(metric.values, 0, Math.min), Math.min);
   const most = extreme(metric.high, values.at(-1) ?? 1, Math.max);
   const middle = values[values.length >> 1] ?? most;
-  if (most / middle > 8) return { low: Math.log10(values[Math.floor(values.length / 20)]), high: Math.log10(most), log: true };
-  const least = extreme(metric.low, 0, Math.min);
+  if (least >= 0 && most / middle > 8) return { low: Math.log10(values[Math.floor(values.length / 20)]), high: Math.log10(most), log: true };
   return { low: least, high: most > least ? most : least + 1, log: false };
 }
 

@@ -5,18 +5,18 @@
 
 import { byId, element, select, setAttribute, setClass, setText, svg } from "./elements.mjs";
 import { decimals, largest, number, step as formatStep } from "./format.mjs";
-import { orderAt, placeIn, rankAll } from "./ranking.mjs";
+import { isTied, orderAt, placeIn, rankAll } from "./ranking.mjs";
 import { fillAbsence } from "./coverage.mjs";
 
-const WIDTH = 112;
+const WIDTH = 96;
 const MOST = 50;
-const TITLES = {
-  out_strength: "Spreaders, by out-strength",
-  in_strength: "Gatherers, by in-strength",
-  betweenness: "Betweenness, strong edges short",
-  closeness: "Closeness, strong edges short",
-  pagerank: "PageRank, gathering",
-  pagerank_reversed: "PageRank reversed, spreading",
+const SIGNIFICANT = 0.05;
+/** A strength stands beside its score against the layer null, and the score beside its strength. */
+const BESIDE = {
+  out_strength: { id: "spreader_z", head: "z", p: "spreader_p" },
+  in_strength: { id: "gatherer_z", head: "z", p: "gatherer_p" },
+  spreader_z: { id: "out_strength", head: "strength", p: "spreader_p" },
+  gatherer_z: { id: "in_strength", head: "strength", p: "gatherer_p" },
 };
 
 /** Build the rank panel's head and table and return their `update(model, changed)`. */
@@ -31,10 +31,12 @@ export function createRanks(model) {
   });
   const state = element("div", { class: "panel-state", hidden: true });
   const scale = element("th", { class: "drawn" });
+  const value = element("th", { class: "value", scope: "col" });
+  const beside = element("th", { class: "beside", scope: "col" });
   const head = element(
     "tr", {},
-    element("th", { text: "#", scope: "col" }), element("th", { text: "component", scope: "col" }),
-    element("th", { class: "value", text: "value", scope: "col" }), scale, element("th", { class: "interval", text: "95 %", scope: "col" }),
+    element("th", { text: "#", scope: "col", title: "Rank, and its 95 % interval over the prompts; = marks a tie" }), element("th", { text: "component", scope: "col" }),
+    value, beside, scale, element("th", { class: "interval", text: "95 %", scope: "col" }),
     element("th", { scope: "col" }, since),
   );
   byId("rank-table").replaceChildren(element("table", {}, element("thead", {}, head), body), state);
@@ -45,7 +47,7 @@ export function createRanks(model) {
 
   function rebuild() {
     const graph = model.payload.graphs[model.state.graph];
-    const options = (graph?.metrics ?? []).map((m) => [m.id, TITLES[m.id] ?? m.name]);
+    const options = (graph?.metrics ?? []).filter((m) => m.ranking).map((m) => [m.id, m.ranking]);
     slot.replaceChildren(
       options.length
         ? select({ class: "menu title-menu", "aria-label": "Rank components by", onchange: (e) => model.set({ metric: e.target.value }) }, options, model.state.metric)
@@ -62,6 +64,7 @@ export function createRanks(model) {
   function update(_, changed) {
     if (changed.has("payload") || changed.has("graph")) rebuild();
     else if (changed.has("metric") && slot.firstChild.nodeName === "SELECT") slot.firstChild.value = model.state.metric;
+    paintHead({ value, beside }, model);
     paint(model, { rows, beyond }, state, scale);
     paintReference(model, since);
   }
@@ -76,13 +79,17 @@ function newRow(model) {
   const dot = element("i", { class: "dot" });
   const name = element("span");
   const button = element("button", { class: "component", type: "button" }, dot, name);
-  const cells = ["rank", "", "value", "drawn", "interval", "change"].map((c) => element("td", { class: c || null }));
+  const cells = ["rank", "", "value", "beside", "drawn", "interval", "change"].map((c) => element("td", { class: c || null }));
+  const place = element("span");
+  const spread = element("small");
+  cells[0].append(place, spread);
   const line = svg("line", { y1: 6, y2: 6 });
   const point = svg("circle", { cy: 6, r: 3 });
+  const zero = svg("line", { y1: 0, y2: 12, class: "zero" });
   cells[1].append(button);
-  cells[3].append(svg("svg", { width: WIDTH, height: 12, class: "interval-drawing", "aria-hidden": "true" }, svg("line", { x1: 0.5, x2: 0.5, y1: 0, y2: 12, class: "zero" }), line, point));
+  cells[4].append(svg("svg", { width: WIDTH, height: 12, class: "interval-drawing", "aria-hidden": "true" }, zero, line, point));
   const node = element("tr", { onclick: () => model.toggle(button.dataset.component) }, ...cells);
-  return { node, cells, dot, name, button, line, point };
+  return { node, cells, place, spread, dot, name, button, zero, line, point };
 }
 
 function paint(model, { rows, beyond }, absent, scale) {
@@ -99,15 +106,47 @@ function paint(model, { rows, beyond }, absent, scale) {
   }
   const { rank, range } = rankAll(metric, n, payload.steps.length);
   setText(scale, range.log ? "log scale" : "");
-  const places = (metric.places ??= decimals(largest(metric.values)));
+  const other = graph.metrics.find((m) => m.id === BESIDE[metric.id]?.id);
+  const chance = graph.metrics.find((m) => m.id === BESIDE[metric.id]?.p);
+  const places = placesOf(metric);
   beyond.node.hidden = true;
   orderAt(metric, n, state.index).forEach((c, place) => {
     const row = rows[place] ?? (graph.components[c].name === state.component ? beyond : null);
     if (!row) return;
     row.node.hidden = false;
-    const then = rank[state.since * n + c];
-    paintRow(row, graph.components[c], at(metric, n, state.index, c), { place, then, range, places }, state);
+    const i = state.index * n + c;
+    const ranked = { now: rank[i], then: rank[state.since * n + c], tied: isTied(rank, n, state.index, c), low: metric.rankLow[i], high: metric.rankHigh[i] };
+    paintRow(row, graph.components[c], at(metric, n, state.index, c), { ranked, range, places }, state);
+    paintBeside(row.cells[3], other, i);
+    paintChance(metric.id.endsWith("_z") ? row.cells[2] : row.cells[3], row, chance, i);
   });
+}
+
+/** Say what the columns hold: the metric's name and unit on hover, and what stands beside it. */
+function paintHead({ value, beside }, model) {
+  const metrics = model.payload.graphs[model.state.graph]?.metrics ?? [];
+  const metric = metrics.find((m) => m.id === model.state.metric);
+  const other = metrics.find((m) => m.id === BESIDE[metric?.id]?.id);
+  setText(value, metric?.id.endsWith("_z") ? "z" : metric?.id.endsWith("_strength") ? "strength" : "value");
+  setAttribute(value, "title", metric ? `${metric.name}, ${metric.unit}. ${metric.definition}` : "");
+  setText(beside, other ? BESIDE[metric.id].head : "");
+  setAttribute(beside, "title", other ? `${other.name}, ${other.unit}. ${other.definition} In bold: one-sided p at most ${SIGNIFICANT}, which chance alone gives one component of twenty.` : "");
+  setClass(value.closest("table"), "paired", Boolean(other));
+}
+
+function paintBeside(cell, other, i) {
+  setText(cell, other ? number(other.values[i], placesOf(other)) : "");
+}
+
+/** Mark a z that chance hardly gives; its p on hover. */
+function paintChance(cell, row, chance, i) {
+  const p = chance?.values[i];
+  for (const other of [row.cells[2], row.cells[3]]) setClass(other, "significant", other === cell && p <= SIGNIFICANT);
+  setAttribute(cell, "title", Number.isFinite(p) ? `one-sided p ${number(p, p < 0.01 ? 4 : 2)}` : chance ? "no peer in its layer to compare with" : "");
+}
+
+function placesOf(metric) {
+  return (metric.places ??= metric.id.endsWith("_z") ? 1 : decimals(largest(metric.values)));
 }
 
 function at(metric, n, index, c) {
@@ -120,16 +159,19 @@ function largestAt(metric, n, index) {
   return NaN;
 }
 
-function paintRow(row, component, { value, low, high }, { place, then, range, places }, state) {
+function paintRow(row, component, { value, low, high }, { ranked, range, places }, state) {
   const there = Number.isFinite(value);
   const banded = Number.isFinite(low) && Number.isFinite(high);
-  setText(row.cells[0], there ? number(place + 1, 0) : "–");
+  setText(row.place, there ? `${number(ranked.now, 0)}${ranked.tied ? "=" : ""}` : "–");
+  setText(row.spread, there ? span(ranked) : "");
   setText(row.name, component.name);
   setAttribute(row.button, "data-component", component.name);
   setAttribute(row.dot, "class", `dot ${component.kind}`);
   setText(row.cells[2], number(value, places));
-  setText(row.cells[4], banded ? `${number(low, places)} – ${number(high, places)}` : "");
+  setText(row.cells[5], banded ? `${number(low, places)} – ${number(high, places)}` : "");
   const x = (v) => (placeIn(range, v) * (WIDTH - 8) + 4).toFixed(1);
+  const origin = range.log || range.low === 0 ? 0.5 : x(0);
+  for (const end of ["x1", "x2"]) setAttribute(row.zero, end, origin);
   setAttribute(row.line, "class", component.kind);
   setAttribute(row.point, "class", component.kind);
   row.point.style.display = there ? "" : "none";
@@ -139,9 +181,15 @@ function paintRow(row, component, { value, low, high }, { place, then, range, pl
     setAttribute(row.line, "x1", x(low));
     setAttribute(row.line, "x2", x(high));
   }
-  paintChange(row.cells[5], there && then ? then - (place + 1) : null);
+  paintChange(row.cells[6], there && ranked.then ? ranked.then - ranked.now : null);
   setClass(row.node, "selected", component.name === state.component);
   setAttribute(row.button, "aria-pressed", String(component.name === state.component));
+}
+
+/** The interval of a rank, or nothing where it is the rank alone. */
+function span({ low, high }) {
+  if (!Number.isFinite(low) || low === high) return "";
+  return `${number(low, low % 1 ? 1 : 0)}–${number(high, high % 1 ? 1 : 0)}`;
 }
 
 function paintChange(cell, change) {

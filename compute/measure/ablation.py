@@ -72,7 +72,8 @@ def ablation_graph(
     ValueError
         If ``tokens`` has fewer than two positions.
     MeasurementError
-        If the spec does not fit the prompts, or a single prompt does not fit into memory.
+        If the spec asks for another graph or does not fit the prompts, or a single prompt does not
+        fit into memory.
 
     Notes
     -----
@@ -80,6 +81,11 @@ def ablation_graph(
     prompts.
     """
     spec = spec or AblationSpec()
+    if (spec.granularity, spec.method) != ("components", "exact"):
+        raise MeasurementError(
+            "ablation_graph measures the exact graph of components; for others use hook_graph "
+            "or attribution_graph"
+        )
     prompts = Prompts(tokens=tokens, mask=mask, first_scored=first_scored)
     prompts.require_usable()
     names = tuple(c.name for c in model.components)

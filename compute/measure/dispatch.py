@@ -10,6 +10,7 @@ from torch import Tensor
 
 from compute.errors import MeasurementError
 from compute.measure.ablation import ablation_graph
+from compute.measure.attention_patterns import measure_attention
 from compute.measure.attribution import attribution_graph
 from compute.measure.behaviour import language_behaviour, regression_behaviour
 from compute.measure.hook_graph import hook_graph
@@ -24,6 +25,7 @@ from compute.models.developments.regression_transformer import (
 from compute.models.loading import LoadedModel
 from compute.records import AblationGraph, LLCEstimate, NetworkMetrics, Record
 from compute.specs import (
+    AttentionMeasurement,
     BehaviourMeasurement,
     GraphMeasurement,
     LLCMeasurement,
@@ -52,6 +54,8 @@ def measure(spec: Measurement, model: LoadedModel, texts: Texts) -> Record:
             return _llc(spec, model, texts)
         case BehaviourMeasurement():
             return _behaviour(spec, model, texts)
+        case AttentionMeasurement():
+            return measure_attention(model, draw_batch(spec.task, model, texts).tokens)
         case NetworkMeasurement():
             raise MeasurementError("node metrics are measured from a graph, not from a checkpoint")
 

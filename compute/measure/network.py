@@ -1,98 +1,39 @@
-"""Node and graph metrics of an ablation graph.
+"""The record of a graph's node and graph metrics, with their intervals over prompts.
 
-Weights are strengths: a heavier edge is a stronger tie. Where an algorithm wants lengths, ours are
-``1 / weight``, so that a strong edge is short; ``distance="weight"`` gives the convention of
-Rocchetti (2025), arXiv:2509.15269, which takes the weight itself as length. Unweighted betweenness
-is not offered: on a layered graph it says nothing.
+The metrics themselves are in `compute.networks`, what they mean in `compute.networks.registry`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Literal, TypeAlias
+from typing import Literal
 
-import networkx as nx
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 from scipy.stats import rankdata
 
+from compute.networks.metrics import (
+    Frame,
+    frame_of,
+    graph_tables,
+    keep,
+    kept_weights,
+    metric_tables,
+)
+from compute.networks.registry import (
+    GRAPH_METRICS,
+    GRAPH_NAMES,
+    NODE_METRICS,
+    NODE_NAMES,
+    Metric,
+)
 from compute.records import AblationGraph, NetworkMetrics
 from compute.specs import NetworkMeasurement
 
-Distance: TypeAlias = Literal["inverse", "weight"]
 INTERVAL = (2.5, 97.5)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class NodeMetrics:
-    """One value for each component, in the graph's order; dimensionless.
-
-    Attributes
-    ----------
-    out_strength, in_strength
-        Sum of the weights of the edges that leave, that arrive. Spreaders and gatherers.
-    betweenness
-        Share of shortest paths between other pairs that pass through, 0 to 1.
-    closeness
-        Of the incoming paths (Wasserman and Faust's form), per unit length.
-    pagerank, pagerank_reversed
-        Damping 0.85; of the graph (who gathers), and with every edge reversed (who spreads).
-    """
-
-    out_strength: Float[ndarray, " components"]
-    in_strength: Float[ndarray, " components"]
-    betweenness: Float[ndarray, " components"]
-    closeness: Float[ndarray, " components"]
-    pagerank: Float[ndarray, " components"]
-    pagerank_reversed: Float[ndarray, " components"]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class GraphMetrics:
-    """One value for the whole graph.
-
-    Attributes
-    ----------
-    nodes
-        Components with at least one edge.
-    edges
-        Edges with a weight above the threshold (and above 0).
-    density
-        Edges over ``nodes * (nodes - 1)``, 0 to 1 (a layered graph cannot reach 1).
-    total_strength, mean_strength
-        Sum of the weights; the same over ``nodes``.
-    """
-
-    nodes: float
-    edges: float
-    density: float
-    total_strength: float
-    mean_strength: float
-
-
-def kept_weights(graph: AblationGraph, threshold: float = 0.0) -> Float[ndarray, "n n"]:
-    """Return the weights of the edges at or above ``threshold``; 0 where there is no edge."""
-    weight = np.nan_to_num(graph.weight.astype(np.float64), nan=0.0)
-    return np.where(weight >= threshold, weight, 0.0)
-
-
-def node_metrics(
-    graph: AblationGraph, *, threshold: float = 0.0, distance: Distance = "inverse"
-) -> NodeMetrics:
-    """Return the node metrics of ``graph`` after dropping edges lighter than ``threshold``."""
-    return _node_metrics(kept_weights(graph, threshold), distance)
-
-
-def graph_metrics(graph: AblationGraph, *, threshold: float = 0.0) -> GraphMetrics:
-    """Return the graph metrics of ``graph`` after dropping edges lighter than ``threshold``."""
-    return _graph_metrics(kept_weights(graph, threshold))
-
-
-def to_networkx(graph: AblationGraph, *, threshold: float = 0.0) -> nx.DiGraph:
-    """Return the graph as networkx's, with ``weight`` and ``distance = 1 / weight`` on edges."""
-    weight = kept_weights(graph, threshold)
-    return nx.relabel_nodes(_digraph(weight, "inverse"), dict(enumerate(graph.components)))
+_NORMAL_95 = 1.96
+# Resamples of very large graphs are taken in turns, so that a turn's weights stay below 256 MB.
+_WEIGHTS_AT_ONCE = 1 << 25
 
 
 def measure_network(
@@ -100,124 +41,87 @@ def measure_network(
 ) -> NetworkMetrics:
     """Return all metrics with 95 % percentile bootstrap intervals over the graph's prompts.
 
-    The intervals are NaN for a graph of a single prompt.
+    The intervals are NaN for a graph of a single prompt, or one too wide to keep its prompts apart.
     """
-    weight = kept_weights(graph, spec.threshold)
-    node = _stack(_node_metrics(weight, "inverse"))
-    whole = _stack(_graph_metrics(weight))
-    nodes, wholes = _resampled(graph, spec, generator)
-    node_low, node_high = _interval(nodes, node)
-    graph_low, graph_high = _interval(wholes, whole)
+    frame, weight = frame_of(graph), kept_weights(graph, spec.threshold)
+    found = graph_tables(
+        weight, frame, seed=spec.seed, permutations=spec.permutations, generator=generator
+    )
+    by_group = graph.group_weights()
+    nodes, wholes = _resampled(by_group, spec, frame, found.label, generator)
+    node_low, node_high = _interval(nodes, found.node)
+    # Ranks that were seen: there is none between the second and the third.
+    rank_low, rank_high = _interval(_ranks(nodes), found.node, method="inverted_cdf")
+    low, high = _interval(wholes, found.whole)
+    at, half = GRAPH_NAMES.index("tail_exponent"), _NORMAL_95 * found.tail.error
+    low[at], high[at] = found.tail.exponent - half, found.tail.exponent + half
     return NetworkMetrics(
         components=graph.components,
         threshold=spec.threshold,
-        node_names=tuple(f.name for f in dataclasses.fields(NodeMetrics)),
-        node_values=node.astype(np.float32),
-        node_low=node_low,
-        node_high=node_high,
-        graph_names=tuple(f.name for f in dataclasses.fields(GraphMetrics)),
-        graph_values=whole.astype(np.float32),
-        graph_low=graph_low,
-        graph_high=graph_high,
+        node_names=NODE_NAMES,
+        node_values=found.node.astype(np.float32),
+        node_low=_covered(node_low, NODE_METRICS),
+        node_high=_covered(node_high, NODE_METRICS),
+        rank_low=_covered(rank_low, NODE_METRICS),
+        rank_high=_covered(rank_high, NODE_METRICS),
+        community=found.label.astype(np.int16),
+        graph_names=GRAPH_NAMES,
+        graph_values=found.whole.astype(np.float32),
+        graph_low=_covered(low, GRAPH_METRICS),
+        graph_high=_covered(high, GRAPH_METRICS),
+        graph_by_group=_apart(by_group, spec, frame, found.label),
     )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class NodeRanks:
-    """The place of every component by every metric: 1 for the highest, ties share their mean.
-
-    ``low`` and ``high`` bound a 95 % percentile bootstrap interval over the graph's prompts; NaN
-    for a graph of a single prompt, or one too wide to keep its prompts apart.
-    """
-
-    components: tuple[str, ...]
-    metrics: tuple[str, ...]
-    rank: Float[ndarray, "metrics components"]
-    low: Float[ndarray, "metrics components"]
-    high: Float[ndarray, "metrics components"]
-
-
-def node_ranks(
-    graph: AblationGraph, spec: NetworkMeasurement, generator: np.random.Generator
-) -> NodeRanks:
-    """Return the components' ranks by each of `NodeMetrics`, with their intervals."""
-    ranks = _ranks(_stack(_node_metrics(kept_weights(graph, spec.threshold), "inverse")))
-    nodes, _ = _resampled(graph, spec, generator)
-    low, high = _interval([_ranks(values) for values in nodes], ranks)
-    return NodeRanks(
-        components=graph.components,
-        metrics=tuple(f.name for f in dataclasses.fields(NodeMetrics)),
-        rank=ranks,
-        low=low,
-        high=high,
-    )
-
-
-def _ranks(values: Float[ndarray, "metrics components"]) -> Float[ndarray, "metrics components"]:
-    return rankdata(-values, method="average", axis=1)
 
 
 def _resampled(
-    graph: AblationGraph, spec: NetworkMeasurement, generator: np.random.Generator
-) -> tuple[list[ndarray], list[ndarray]]:
-    """Return both kinds of metrics for every resample of the prompts."""
-    by_group = graph.group_weights()
-    groups = len(by_group)
-    nodes, wholes = [], []
-    for _ in range(spec.resamples if groups > 1 else 0):
-        mean = by_group[generator.integers(groups, size=groups)].mean(0)
-        weight = np.where(mean >= spec.threshold, mean, 0.0)
-        nodes.append(_stack(_node_metrics(weight, "inverse")))
-        wholes.append(_stack(_graph_metrics(weight)))
+    by_group: Float[ndarray, "groups n n"],
+    spec: NetworkMeasurement,
+    frame: Frame,
+    label: ndarray,
+    generator: np.random.Generator,
+) -> tuple[Float[ndarray, "resamples metrics n"], Float[ndarray, "resamples metrics"]]:
+    """Return both kinds of metrics for every resample of the prompts; none for a single prompt."""
+    groups, n = by_group.shape[:2]
+    resamples = spec.resamples if groups > 1 else 0
+    drawn = generator.multinomial(groups, np.full(max(1, groups), 1 / max(1, groups)), resamples)
+    nodes = np.zeros((resamples, len(NODE_NAMES), n))
+    wholes = np.zeros((resamples, len(GRAPH_NAMES)))
+    turn = max(1, _WEIGHTS_AT_ONCE // (n * n))
+    for start in range(0, resamples, turn):
+        part = slice(start, start + turn)
+        mean = np.tensordot(drawn[part] / groups, by_group, axes=1)
+        nodes[part], wholes[part] = metric_tables(
+            keep(mean, spec.threshold), frame, label, lengths=np.float32
+        )
     return nodes, wholes
 
 
-def _interval(samples: list[ndarray], like: ndarray) -> tuple[ndarray, ndarray]:
-    if not samples:
-        empty = np.full(like.shape, np.nan, dtype=np.float32)
-        return empty, empty
-    low, high = np.percentile(samples, INTERVAL, axis=0).astype(np.float32)
+def _apart(
+    by_group: ndarray, spec: NetworkMeasurement, frame: Frame, label: ndarray
+) -> Float[ndarray, "groups graph_metrics"]:
+    """Return the metrics of the whole graph for each group of prompts alone."""
+    if len(by_group) < 2:
+        return np.zeros((0, len(GRAPH_NAMES)), dtype=np.float32)
+    alone = keep(by_group, spec.threshold)
+    return metric_tables(alone, frame, label, lengths=np.float32)[1].astype(np.float32)
+
+
+def _ranks(values: Float[ndarray, "resamples metrics n"]) -> Float[ndarray, "resamples metrics n"]:
+    """Return places, 1 for the highest, ties at their mean; NaN for a value that is NaN."""
+    known = np.isfinite(values)
+    return np.where(known, rankdata(np.where(known, -values, np.inf), axis=-1), np.nan)
+
+
+def _interval(
+    samples: ndarray, like: ndarray, method: Literal["linear", "inverted_cdf"] = "linear"
+) -> tuple[ndarray, ndarray]:
+    if not len(samples):
+        return np.full(like.shape, np.nan), np.full(like.shape, np.nan)
+    low, high = np.percentile(samples, INTERVAL, axis=0, method=method)
     return low, high
 
 
-def _stack(metrics: NodeMetrics | GraphMetrics) -> ndarray:
-    return np.array([getattr(metrics, f.name) for f in dataclasses.fields(metrics)])
-
-
-def _node_metrics(weight: ndarray, distance: Distance) -> NodeMetrics:
-    digraph = _digraph(weight, distance)
-    return NodeMetrics(
-        out_strength=weight.sum(1),
-        in_strength=weight.sum(0),
-        betweenness=_values(nx.betweenness_centrality(digraph, weight="distance")),
-        closeness=_values(nx.closeness_centrality(digraph, distance="distance")),
-        pagerank=_values(nx.pagerank(digraph)),
-        pagerank_reversed=_values(nx.pagerank(digraph.reverse(copy=False))),
-    )
-
-
-def _graph_metrics(weight: ndarray) -> GraphMetrics:
-    edges = weight > 0
-    nodes = int((edges.any(0) | edges.any(1)).sum())
-    pairs = nodes * (nodes - 1)
-    return GraphMetrics(
-        nodes=nodes,
-        edges=int(edges.sum()),
-        density=edges.sum() / pairs if pairs else 0.0,
-        total_strength=weight.sum(),
-        mean_strength=weight.sum() / nodes if nodes else 0.0,
-    )
-
-
-def _digraph(weight: ndarray, distance: Distance) -> nx.DiGraph:
-    digraph = nx.DiGraph()
-    digraph.add_nodes_from(range(len(weight)))
-    for source, target in np.argwhere(weight > 0).tolist():
-        w = float(weight[source, target])
-        length = 1 / w if distance == "inverse" else w
-        digraph.add_edge(source, target, weight=w, distance=length)
-    return digraph
-
-
-def _values(by_node: dict[int, float]) -> ndarray:
-    return np.array([by_node[i] for i in range(len(by_node))])
+def _covered(bound: ndarray, metrics: tuple[Metric, ...]) -> ndarray:
+    """Return one end of intervals, NaN for the metrics that have none."""
+    named = np.array([bool(metric.interval) for metric in metrics])
+    return np.where(named.reshape(-1, *[1] * (bound.ndim - 1)), bound, np.nan).astype(np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -69,6 +70,23 @@ def text_tokens(
 def passage_tokens(tokenizer_folder: Path) -> NDArray[np.int64]:
     """Return the passage's tokens; the last one is the rest of a name that stood before."""
     return np.array(_tokenizer(tokenizer_folder / "tokenizer.json").encode(PASSAGE).ids)
+
+
+def token_pieces(tokens: Sequence[int], *, tokenizer_folder: Path) -> dict[int, str]:
+    """Return tokens as pieces of text; as their ids where the folder has no tokenizer."""
+    path = tokenizer_folder / "tokenizer.json"
+    if not path.is_file():
+        return {token: str(token) for token in tokens}
+    tokenizer = _tokenizer(path)
+    return {token: _piece(tokenizer, token) for token in tokens}
+
+
+def _piece(tokenizer: Tokenizer, token: int) -> str:
+    """Return one token as text; a part of a character has none, so its name in the vocabulary."""
+    text = tokenizer.decode([token], skip_special_tokens=False)
+    if text and "\ufffd" not in text:
+        return text
+    return tokenizer.id_to_token(token) or str(token)
 
 
 @lru_cache(maxsize=4)

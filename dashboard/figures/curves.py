@@ -8,20 +8,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy import ndarray
 
+from compute.networks.registry import GRAPH_NAMES, METRICS, label_of
 from compute.records import LanguageBehaviour, LLCEstimate, NetworkMetrics, RegressionBehaviour
 from dashboard.figures.graphs import GraphPoint
 from dashboard.figures.series import NORMAL_95, Curve, Group, Steps, column, rows
 
 Behaviour: TypeAlias = LanguageBehaviour | RegressionBehaviour
 Getter: TypeAlias = Callable[..., float]
-
-GRAPH_METRICS: dict[str, tuple[str, str]] = {
-    "nodes": ("components with an edge", "|V|"),
-    "edges": ("edges", "|E|"),
-    "density": ("density", "|E| / |V| (|V| − 1)"),
-    "total_strength": ("total strength", "sum of all weights"),
-    "mean_strength": ("mean strength", "weight per component"),
-}
 
 _LANGUAGE: tuple[tuple[str, str, str, Group, Getter], ...] = (
     ("first_half", "loss, first half", "nats per token", "behaviour", lambda b: b.first_loss),
@@ -102,14 +95,13 @@ def graph_curves(
     Without any metrics the usual ones are there, empty.
     """
     curves = []
-    for name in _graph_names(list(metrics.values())) or GRAPH_METRICS:
-        label, unit = GRAPH_METRICS.get(name, (name.replace("_", " "), ""))
+    for name in _graph_names(list(metrics.values())) or GRAPH_NAMES:
         at = {t: (m, m.graph_names.index(name)) for t, m in metrics.items()}
         curves.append(
             Curve(
                 id=f"graph.{name}{suffix}",
-                name=label,
-                unit=unit,
+                name=label_of(name),
+                unit=METRICS[name].unit if name in METRICS else "",
                 group="graph",
                 settings=settings,
                 values=column(steps, {t: float(m.graph_values[i]) for t, (m, i) in at.items()}),

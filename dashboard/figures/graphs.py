@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from compute.networks.registry import label_of
 from compute.records import AblationGraph, NetworkMetrics
 from compute.specs import GraphMeasurement
 from dashboard.figures.agreement import Agreement
 from dashboard.figures.edges import Edges, EdgeSeries, condense_edges, edge_series
-from dashboard.figures.series import METRIC_NAMES, NORMAL_95, Curve, Steps, rows
-
-STRENGTHS = ("out_strength", "in_strength")
+from dashboard.figures.metrics import MetricSeries, metric_series, strengths_only
+from dashboard.figures.series import NORMAL_95, Curve, Steps, rows
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,9 +53,8 @@ class GraphSeries:
         What the ablation is called beside the task, for people.
     settings, node_settings
         How graphs and node metrics were measured, for people.
-    node_values, node_low, node_high
-        Of each metric, checkpoint and component. Without any measured metrics these are the
-        strengths, which need no more than the graph, without intervals.
+    metrics
+        Without any measured ones these are the strengths, which need no more than the graph.
     agreement
         Of an approximation with the exact graph; None for an exact one.
     """
@@ -71,11 +70,8 @@ class GraphSeries:
     loss_error: Float[ndarray, "checkpoints components"]
     logit_change: Float[ndarray, "checkpoints components"]
     logit_error: Float[ndarray, "checkpoints components"]
-    node_names: tuple[str, ...]
     node_settings: str
-    node_values: Float[ndarray, "node_metrics checkpoints components"]
-    node_low: Float[ndarray, "node_metrics checkpoints components"]
-    node_high: Float[ndarray, "node_metrics checkpoints components"]
+    metrics: MetricSeries
     agreement: Agreement | None
 
 
@@ -118,7 +114,10 @@ def graph_series(
     graphs = {t: g for t, g in graphs.items() if g.components == last.components}
     metrics = {t: m for t, m in metrics.items() if m.components == last.components}
     count = len(last.components)
-    names, values, low, high = _node_metrics(steps, graphs, metrics, count)
+    strengths = {
+        t: np.stack([g.edges.out_strength, g.edges.in_strength]) for t, g in graphs.items()
+    }
+    measured = metric_series(steps, metrics, count) if metrics else None
 
     def nodes(pick: Callable[[GraphPoint], ndarray]) -> ndarray:
         return rows(steps, {t: pick(g) for t, g in graphs.items()}, (count,))
@@ -135,55 +134,26 @@ def graph_series(
         loss_error=nodes(lambda g: g.loss_error),
         logit_change=nodes(lambda g: g.logit_change),
         logit_error=nodes(lambda g: g.logit_error),
-        node_names=names,
         node_settings=node_settings,
-        node_values=values,
-        node_low=low,
-        node_high=high,
+        metrics=measured or strengths_only(steps, strengths, count),
         agreement=agreement,
-    )
-
-
-def _node_metrics(
-    steps: Steps,
-    graphs: Mapping[int, GraphPoint],
-    metrics: Mapping[int, NetworkMetrics],
-    components: int,
-) -> tuple[tuple[str, ...], ndarray, ndarray, ndarray]:
-    """Return names, values and both ends of the intervals of node metrics."""
-    if not metrics:
-        at = {t: np.stack([g.edges.out_strength, g.edges.in_strength]) for t, g in graphs.items()}
-        values = rows(steps, at, (2, components)).transpose(1, 0, 2)
-        none = np.full_like(values, np.nan)
-        return STRENGTHS, values, none, none
-    names = metrics[max(metrics)].node_names
-    alike = {t: m for t, m in metrics.items() if m.node_names == names}
-
-    def nodes(pick: Callable[[NetworkMetrics], ndarray]) -> ndarray:
-        table = {t: pick(m) for t, m in alike.items()}
-        return rows(steps, table, (len(names), components)).transpose(1, 0, 2)
-
-    return (
-        names,
-        nodes(lambda m: m.node_values),
-        nodes(lambda m: m.node_low),
-        nodes(lambda m: m.node_high),
     )
 
 
 def component_curve(series: GraphSeries, metric: str, component: str) -> Curve | None:
     """Return one component's metric over the run, or None if there is no such thing."""
-    if component not in series.components or metric not in series.node_names:
+    found = series.metrics
+    if component not in series.components or metric not in found.node_names:
         return None
-    m, c = series.node_names.index(metric), series.components.index(component)
+    m, c = found.node_names.index(metric), series.components.index(component)
     return Curve(
         id="component",
         name=component,
-        unit=METRIC_NAMES.get(metric, metric.replace("_", " ")),
+        unit=label_of(metric),
         group="graph",
         settings=series.node_settings,
-        values=series.node_values[m, :, c],
-        low=series.node_low[m, :, c],
-        high=series.node_high[m, :, c],
+        values=found.node_values[m, :, c],
+        low=found.node_low[m, :, c],
+        high=found.node_high[m, :, c],
         component=component,
     )

@@ -60,13 +60,3 @@ def rows(steps: Steps, values: Mapping[int, ndarray], shape: tuple[int, ...]) ->
 def column(steps: Steps, values: Mapping[int, float]) -> Float[ndarray, " checkpoints"]:
     """Return one float32 for each checkpoint, NaN where a step has none."""
     return rows(steps, {t: np.asarray(v) for t, v in values.items()}, ())
-
-
-METRIC_NAMES: dict[str, str] = {
-    "out_strength": "out-strength",
-    "in_strength": "in-strength",
-    "betweenness": "betweenness",
-    "closeness": "closeness",
-    "pagerank": "PageRank",
-    "pagerank_reversed": "PageRank, reversed",
-}

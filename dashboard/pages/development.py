@@ -6,9 +6,9 @@ from typing import Any
 
 from dash import Dash, Input, Output, dcc, html, no_update
 
+from compute.components import head_of
 from compute.errors import RunNotFound
 from dashboard import ids
-from dashboard.components import head_of
 from dashboard.context import Context
 from dashboard.development import Development
 from dashboard.figures.curves import HEAD_SCORES

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy import ndarray
 
+from compute.measure.network import measure_network
 from compute.records import (
     AblationGraph,
     LanguageBehaviour,
@@ -29,10 +30,7 @@ from compute.specs import (
 from compute.store import Store
 from tests.samples import a_graph
 
-NODE_METRICS = (
-    "out_strength", "in_strength", "betweenness", "closeness", "pagerank", "pagerank_reversed",
-)  # fmt: skip
-GRAPH_METRICS = ("nodes", "edges", "density", "total_strength", "mean_strength")
+METRICS = {"resamples": 20, "permutations": 99}
 
 
 def language_run(name: str = "stdlib_lm", checkpoints: int = 107, last: int = 6000) -> Run:
@@ -89,7 +87,7 @@ def _measured(run: Run, step: int, rng: np.random.Generator) -> Iterator[Measure
         if isinstance(spec, GraphMeasurement):
             record = graphs[spec.task.name] = graph(run, step, spec, rng)
         elif isinstance(spec, NetworkMeasurement):
-            record = network(graphs[spec.graph.task.name], rng)
+            record = network(graphs[spec.graph.task.name])
         elif isinstance(spec, LLCMeasurement):
             record = llc(step, spec, rng)
         else:
@@ -136,22 +134,9 @@ def graph(run: Run, step: int, spec: GraphMeasurement, rng: np.random.Generator)
     )  # fmt: skip
 
 
-def network(of: AblationGraph, rng: np.random.Generator) -> NetworkMetrics:
-    """Return metrics: true strengths, and stand-ins of the right size for the rest."""
-    weight = np.nan_to_num(of.weight)
-    out, into = weight.sum(1), weight.sum(0)
-    values = np.stack([out, into, out * into / 20, into / 10, into / into.sum(), out / out.sum()])
-    error = 0.03 * values.max(1, keepdims=True) * rng.random(values.shape)
-    whole = np.array([len(weight), (weight > 0).sum(), 0.4, weight.sum(), weight.sum() / len(out)])
-    single = of.prompts == 1
-    gap = np.nan if single else 1.0
-    return NetworkMetrics(
-        components=of.components, threshold=0.0, node_names=NODE_METRICS,
-        node_values=values.astype(np.float32), node_low=((values - error) * gap).astype(np.float32),
-        node_high=((values + error) * gap).astype(np.float32), graph_names=GRAPH_METRICS,
-        graph_values=whole.astype(np.float32), graph_low=(whole * 0.97 * gap).astype(np.float32),
-        graph_high=(whole * 1.03 * gap).astype(np.float32),
-    )  # fmt: skip
+def network(of: AblationGraph) -> NetworkMetrics:
+    """Return the metrics of a graph, really measured, with few resamples."""
+    return measure_network(of, NetworkMeasurement(**METRICS), np.random.default_rng(0))
 
 
 def llc(step: int, spec: LLCMeasurement, rng: np.random.Generator) -> LLCEstimate:

@@ -76,7 +76,7 @@ def test_metrics_at_another_threshold_are_curves_of_their_own(store: Store) -> N
     standard = next(s for s in standard_measurements(RUN) if isinstance(s, NetworkMeasurement))
     at = NetworkMeasurement(graph=standard.graph, threshold=0.3)
     graph = synthetic.graph(RUN, 0, standard.graph, np.random.default_rng(0))
-    record = synthetic.network(graph, np.random.default_rng(0))
+    record = synthetic.network(graph)
     store.put(synthetic.wrap(RUN, RUN.steps[0], at, record))
     curve = library.development(RUN.name).curve("graph.density~0.3", "text.zero")
     assert curve is not None

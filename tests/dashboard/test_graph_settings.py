@@ -93,7 +93,7 @@ def test_the_curves_of_an_approximation_say_so(store: Store) -> None:
     more_graphs.fill_settings(store, RUN, [more_graphs.ATTRIBUTION])
     graph = synthetic.graph(RUN, 0, more_graphs.ATTRIBUTION, np.random.default_rng(0))
     spec = NetworkMeasurement(graph=more_graphs.ATTRIBUTION)
-    metrics = synthetic.network(graph, np.random.default_rng(0))
+    metrics = synthetic.network(graph)
     store.put(synthetic.wrap(RUN, RUN.steps[0], spec, metrics))
     development = library.development(RUN.name)
     curve = development.curve("graph.density", "text.zero.attribution")
@@ -108,12 +108,12 @@ def test_the_curves_of_an_approximation_say_so(store: Store) -> None:
 def test_without_metrics_components_are_ranked_by_strength(store: Store) -> None:
     series = other_graphs(store).graphs["text.resample"]
     assert isinstance(series.edges, EdgeTable)
-    assert series.node_names == ("out_strength", "in_strength")
+    assert series.metrics.node_names == ("out_strength", "in_strength")
     source, target = series.edges.ends.T
     for row, ends in enumerate((source, target)):
         expected = np.bincount(ends, series.edges.weight[3], len(series.components))
-        assert series.node_values[row, 3] == pytest.approx(expected, rel=1e-5)
-    assert np.isnan(series.node_low).all()
+        assert series.metrics.node_values[row, 3] == pytest.approx(expected, rel=1e-5)
+    assert np.isnan(series.metrics.node_low).all()
 
 
 def test_attention_taken_apart_has_edges_only_where_weights_are(store: Store) -> None:

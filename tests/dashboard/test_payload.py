@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from compute.components import head_of, kind_of
 from compute.store import Store
-from dashboard.components import head_of, kind_of
+from dashboard.arrays import array, decode
 from dashboard.figures.edges import EdgeLists, EdgeTable
 from dashboard.library import Library
-from dashboard.payload import array, decode, default_threshold, default_top, encode
+from dashboard.payload import default_threshold, default_top, encode
 from tests.dashboard import more_graphs, synthetic
 
 RUN = synthetic.language_run(checkpoints=12)
@@ -79,7 +80,7 @@ def test_the_lists_of_a_wide_graph_are_those_of_its_records(store: Store) -> Non
     header, data = decode(payload)
     graph, edges = header["graphs"]["text.zero"], development.graphs["text.zero"].edges
     assert isinstance(edges, EdgeLists)
-    assert header["version"] == 2
+    assert header["version"] == 3
     assert (graph["top"], graph["threshold"]) == (1_000, 0)
     sent = {name: array(graph["lists"][name], data) for name in ("offsets", "source", "target")}
     assert sent["offsets"].tolist() == edges.offsets.tolist()
@@ -112,7 +113,11 @@ def test_curves_and_metrics_keep_every_bit_of_a_float32(store: Store) -> None:
         assert np.array_equal(array(entry["values"], data), curve.values, equal_nan=True)
     metric = header["graphs"]["text.zero"]["metrics"][0]
     series = development.graphs["text.zero"]
-    assert np.array_equal(array(metric["low"], data), series.node_low[0], equal_nan=True)
+    found = series.metrics
+    assert np.array_equal(array(metric["values"], data), found.node_values[0], equal_nan=True)
+    low = array(metric["values"], data) - array(metric["below"], data)
+    np.testing.assert_allclose(low, found.node_low[0], atol=1e-3 * (found.node_high[0] - low).max())
+    np.testing.assert_array_equal(array(metric["rankLow"], data) / 2, found.rank_low[0])
 
 
 def test_the_same_development_gives_the_same_bytes(store: Store) -> None:

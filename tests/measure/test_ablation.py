@@ -249,3 +249,9 @@ def test_a_prompt_that_is_all_padding_is_refused():
     mask[1] = False
     with pytest.raises(MeasurementError, match="all of it is padding"):
         ablation_graph(language_model("gpt2"), TOKENS, mask=mask)
+
+
+@pytest.mark.parametrize("other", [{"granularity": "hooks"}, {"method": "attribution"}])
+def test_another_graph_than_the_exact_one_of_components_is_refused(other):
+    with pytest.raises(MeasurementError, match="hook_graph or attribution_graph"):
+        ablation_graph(language_model("gpt_neox"), TOKENS, AblationSpec(**other))

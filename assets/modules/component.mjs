@@ -1,0 +1,93 @@
+/** The Component page: one component, in panels that all move with the one slider. */
+
+import { byId, element, setText } from "./elements.mjs";
+import { createAttention } from "./attention_panel.mjs";
+import { createComponentModel, standing } from "./component_model.mjs";
+import { createCurves } from "./component_curves.mjs";
+import { createDock } from "./dock.mjs";
+import { createEdges } from "./component_edges.mjs";
+import { createHead } from "./component_head.mjs";
+import { createPlayback } from "./playback.mjs";
+import { createState } from "./state.mjs";
+import { fetchPayload } from "./payload.mjs";
+import { fillHead, scheme } from "./head.mjs";
+import { keepAddress, readAddress } from "./address.mjs";
+import { listenToKeys } from "./keys.mjs";
+import { note } from "./note.mjs";
+import { step as formatStep } from "./format.mjs";
+
+const COMPACT = matchMedia("(max-width: 899px)");
+/** Beside the dock's buttons, and on a phone above them. */
+const [BESIDE, EDGE, CLOSE] = [313, 48, 24];
+const EVERYTHING = new Set(["payload", "graph", "axis", "zoom", "component", "index", "attention"]);
+
+/** Fill the page under `root` until `signal` aborts. */
+export async function mountComponent(root, signal) {
+  const { run, prefix, payload: address, lanes } = root.dataset;
+  let payload;
+  try {
+    payload = await fetchPayload(address);
+  } catch (error) {
+    return note(`${error.message}; reload the page.`);
+  }
+  if (signal.aborted) return undefined;
+  const { state, notes } = readAddress(location.search, payload, { lanes: lanes.split(" ").filter(Boolean) });
+  state.component = standing(payload.graphs[state.graph], state.component);
+  const store = createState({ ...state, playing: false, scheme: scheme(), payload, plot: null, job: null, attention: null });
+  assemble(createComponentModel(store, payload, { run, prefix }, signal), store, signal);
+  if (notes.length) note(notes.join(" "));
+  return undefined;
+}
+
+function assemble(model, store, signal) {
+  const playback = createPlayback(model, signal);
+  const head = createHead(model);
+  const panels = [createDock(model, playback, signal), head, createEdges(model), createAttention(model, signal), createCurves(model, signal)];
+  const marks = byId("main").querySelectorAll("[data-step]");
+  const spoken = element("p", { class: "spoken", "aria-live": "polite" });
+  byId("main").append(spoken);
+  const announce = debounce(() => setText(spoken, `Step ${stepText(model)}. ${head.summary()}`), 600, signal);
+  const update = (state, changed) => {
+    for (const panel of panels) panel.update(model, changed);
+    for (const mark of marks) setText(mark, `step ${stepText(model)}`);
+    document.title = `${state.component} · ${model.payload.run.name} · Ontogeny`;
+    announce();
+  };
+  store.subscribe(update);
+  const write = keepAddress(store, () => model.payload, signal);
+  fillHead({ copy: () => (write(), location.href), onScheme: (s) => model.set({ scheme: s }), keys: true }, signal);
+  listenToKeys(model, playback, signal);
+  signal.addEventListener("abort", () => store.stop());
+  update(model.state, EVERYTHING);
+  placeDock(model, signal);
+  model.listen();
+}
+
+/** Let the dock's slider have the room that its buttons leave. */
+function placeDock(model, signal) {
+  const place = () => {
+    const wide = document.documentElement.clientWidth;
+    const left = COMPACT.matches ? CLOSE : BESIDE;
+    const width = wide - left - (COMPACT.matches ? CLOSE : EDGE);
+    if (width === model.plot.width && left === model.plot.left) return;
+    model.plot = { left, width };
+    model.set({ plot: model.plot });
+  };
+  const sizes = new ResizeObserver(place);
+  sizes.observe(byId("main"));
+  signal.addEventListener("abort", () => sizes.disconnect());
+  place();
+}
+
+function stepText(model) {
+  return formatStep(model.payload.steps[model.state.index] ?? 0);
+}
+
+function debounce(act, pause, signal) {
+  let timer = 0;
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(act, pause);
+  };
+}

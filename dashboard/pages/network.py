@@ -1,0 +1,142 @@
+"""The Network page: network science over training, moved by one slider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dash_ag_grid
+from dash import Dash, Input, Output, dcc, html, no_update
+
+from compute.errors import RunNotFound, SettingsError
+from compute.runs import check_run_name
+from dashboard import ids
+from dashboard.context import Context
+from dashboard.figures.rank_table import rank_columns, rank_rows
+from dashboard.pages import states
+from dashboard.selection import choose_run, run_name
+from dashboard.shell import labelled
+
+PATH = "/network"
+TITLE = "Network"
+
+# The panels in the order in which they are read; the browser's modules fill them.
+PANELS = {
+    "phases": "Phases of training",
+    "matrix": "Adjacency matrix",
+    "stability": "Stability over training",
+    "space": "Graph space",
+    "weights": "Distribution of weights",
+    "heat": "Components over training",
+    "communities": "Communities over training",
+}
+
+
+def layout(context: Context, search: str) -> Any:
+    """Return the page of the run that the address names; the browser's modules fill it."""
+    runs = context.library.store.runs()
+    run = choose_run(runs, search)
+    if not runs:
+        return states.empty_store()
+    if run is None:
+        return states.unknown_run(run_name(search) or "", runs, context.prefix)
+    facts: dict[str, Any] = {
+        "data-page": "network",
+        "data-run": run.name,
+        "data-prefix": context.prefix,
+        "data-payload": context.payloads.address(run.name),
+    }
+    note = html.P(id="note", className="note", role="status", hidden=True)
+    panels = [_panel(name, label) for name, label in PANELS.items()]
+    return html.Div(
+        [
+            html.Main(
+                [note, _choice(), *panels, _table()], id="main", className="page network", **facts
+            ),
+            html.Footer(id="dock", className="dock", **labelled("Training time")),
+            dcc.Store(id=ids.NETWORK_VIEW),
+        ]
+    )
+
+
+def register(app: Dash, context: Context) -> None:
+    """Fill the rank table whenever the reader rests at a step."""
+
+    @app.callback(
+        Output(ids.RANK_GRID, "rowData"),
+        Output(ids.RANK_GRID, "columnDefs"),
+        Output(ids.RANK_STEP, "children"),
+        Input(ids.NETWORK_VIEW, "data"),
+        prevent_initial_call=True,
+    )
+    def fill(value: dict[str, Any] | None) -> Any:
+        return fill_table(context, value or {})
+
+
+def fill_table(context: Context, value: Mapping[str, Any]) -> Any:
+    """Return rows, columns and the step of the table, or nothing new for what is not there.
+
+    ``value`` is what the browser sent: the run, the graph, the metric and the step.
+    """
+    run, step = str(value.get("run") or ""), value.get("step")
+    try:
+        check_run_name(run)
+        development = context.library.development(run)
+    except (SettingsError, RunNotFound):
+        return no_update
+    series = development.graphs.get(str(value.get("graph", "")))
+    if series is None or not isinstance(step, int) or step not in development.run.steps:
+        return no_update
+    index = development.run.steps.index(step)
+    metric = str(value.get("metric", ""))
+    rows = rank_rows(series, index, step, metric)
+    return rows, rank_columns(series, metric), f"step {step:,}"
+
+
+def _choice() -> html.Section:
+    choice = html.Div(id="network-choice", className="panel-head panel-choice")
+    return html.Section(choice, className="panel choice-panel", **labelled("Graph and time axis"))
+
+
+def _panel(name: str, label: str) -> html.Section:
+    return html.Section(
+        [
+            html.Div(id=f"{name}-head", className="panel-head"),
+            html.Div(id=f"{name}-body", className="network-body"),
+        ],
+        className=f"panel {name}-panel",
+        **labelled(label),
+    )
+
+
+def _table() -> html.Section:
+    grid = dash_ag_grid.AgGrid(
+        id=ids.RANK_GRID,
+        getRowId="params.data.component",
+        columnDefs=[],
+        rowData=[],
+        defaultColDef={
+            "resizable": True,
+            "suppressMovable": True,
+            "suppressHeaderMenuButton": True,
+        },
+        dashGridOptions={
+            "animateRows": False,
+            "rowHeight": 28,
+            "headerHeight": 28,
+            "groupHeaderHeight": 28,
+            "suppressDragLeaveHidesColumns": True,
+            "tooltipShowDelay": 300,
+        },
+        className="rank-grid",
+    )
+    head = html.Div(
+        [
+            html.H2("Ranks of components"),
+            html.Span(id=ids.RANK_STEP, className="panel-step"),
+            html.Span(id="ranks-tools", className="panel-fact"),
+        ],
+        className="panel-head",
+    )
+    place = html.Div(grid, id="rank-place", className="rank-place")
+    return html.Section([head, place], className="panel table-panel", **labelled("Rank table"))
