@@ -28,35 +28,32 @@ def register(server: Flask, context: Context) -> None:
     @server.get(f"{prefix}data/<run>/<digest>.bin")
     def data(run: str, digest: str) -> Response:
         found = context.payloads.data(run, digest)
-        if found is None:
-            abort(404)
-        response = Response(found, mimetype="application/octet-stream")
-        response.headers["Cache-Control"] = FOREVER
-        return response
+        return _for_ever(found)
 
     @server.get(f"{prefix}data/<run>/<digest>/<graph>.bin")
     def structure(run: str, digest: str, graph: str) -> Response:
         found = structures.data(run, digest, graph)
-        if found is None:
-            abort(404)
-        response = Response(found, mimetype="application/octet-stream")
-        response.headers["Cache-Control"] = FOREVER
-        return response
+        return _for_ever(found)
 
     @server.get(f"{prefix}data/<run>/attention/<digest>/<head>.bin")
     def attention(run: str, digest: str, head: str) -> Response:
         found = head_patterns(context, run, digest, head)
-        if found is None:
-            abort(404)
-        response = Response(found, mimetype="application/octet-stream")
-        response.headers["Cache-Control"] = FOREVER
-        return response
+        return _for_ever(found)
 
     @server.get(f"{prefix}api/state/<run>")
     def state(run: str) -> Response:
         response: Response = jsonify(run_state(context, run))
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _for_ever(found: bytes | None) -> Response:
+    """Return data that its address names for ever; there may be none of that name."""
+    if found is None:
+        abort(404)
+    response = Response(found, mimetype="application/octet-stream")
+    response.headers["Cache-Control"] = FOREVER
+    return response
 
 
 def run_state(context: Context, name: str) -> dict[str, Any]:

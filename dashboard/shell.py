@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -11,6 +11,8 @@ from dash import dcc, html
 from compute.runs import Run
 from dashboard import ids
 from dashboard.context import Context
+from dashboard.pages import states
+from dashboard.selection import choose_run, run_name
 
 INDEX = """<!doctype html>
 <html lang="en">
@@ -144,6 +146,45 @@ def _navigation(path: str, pages: Sequence[Page], context: Context, run: Run | N
         for p in pages
     ]
     return html.Nav(links, className="pages", **labelled("Pages"))
+
+
+def run_page(context: Context, search: str, build: Callable[[Run], Any]) -> Any:
+    """Return what ``build`` makes of the run that an address names, or what to do without one."""
+    runs = context.library.store.runs()
+    if not runs:
+        return states.empty_store()
+    run = choose_run(runs, search)
+    if run is None:
+        return states.unknown_run(run_name(search) or "", runs, context.prefix)
+    return build(run)
+
+
+def moved_by_slider(
+    context: Context,
+    run: Run,
+    page: str,
+    panels: Sequence[Any],
+    *,
+    class_name: str,
+    lanes: Sequence[str] = (),
+    extra: Sequence[Any] = (),
+) -> html.Div:
+    """Return a page of panels over the dock; ``page`` tells the browser which module fills it."""
+    facts: dict[str, Any] = {
+        "data-page": page,
+        "data-run": run.name,
+        "data-prefix": context.prefix,
+        "data-payload": context.payloads.address(run.name),
+        "data-lanes": " ".join(lanes),
+    }
+    note = html.P(id="note", className="note", role="status", hidden=True)
+    return html.Div(
+        [
+            html.Main([note, *panels], id="main", className=f"page {class_name}", **facts),
+            html.Footer(id="dock", className="dock", **labelled("Training time")),
+            *extra,
+        ]
+    )
 
 
 def labelled(name: str) -> dict[str, Any]:

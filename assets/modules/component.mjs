@@ -8,12 +8,11 @@ import { createDock } from "./dock.mjs";
 import { createEdges } from "./component_edges.mjs";
 import { createHead } from "./component_head.mjs";
 import { createPlayback } from "./playback.mjs";
-import { createState } from "./state.mjs";
-import { fetchPayload } from "./payload.mjs";
-import { fillHead, scheme } from "./head.mjs";
-import { keepAddress, readAddress } from "./address.mjs";
+import { fillHead } from "./head.mjs";
+import { keepAddress } from "./address.mjs";
 import { listenToKeys } from "./keys.mjs";
 import { note } from "./note.mjs";
+import { debounce, openRun } from "./page_model.mjs";
 import { step as formatStep } from "./format.mjs";
 
 const COMPACT = matchMedia("(max-width: 899px)");
@@ -23,20 +22,13 @@ const EVERYTHING = new Set(["payload", "graph", "axis", "zoom", "component", "in
 
 /** Fill the page under `root` until `signal` aborts. */
 export async function mountComponent(root, signal) {
-  const { run, prefix, payload: address, lanes } = root.dataset;
-  let payload;
-  try {
-    payload = await fetchPayload(address);
-  } catch (error) {
-    return note(`${error.message}; reload the page.`);
-  }
-  if (signal.aborted) return undefined;
-  const { state, notes } = readAddress(location.search, payload, { lanes: lanes.split(" ").filter(Boolean) });
+  const opened = await openRun(root, signal);
+  if (!opened) return;
+  const { state, payload, notes } = opened;
   state.component = standing(payload.graphs[state.graph], state.component);
-  const store = createState({ ...state, playing: false, scheme: scheme(), payload, plot: null, job: null, attention: null });
-  assemble(createComponentModel(store, payload, { run, prefix }, signal), store, signal);
+  const model = createComponentModel(opened, { attention: null }, signal);
+  assemble(model, model.store, signal);
   if (notes.length) note(notes.join(" "));
-  return undefined;
 }
 
 function assemble(model, store, signal) {
@@ -68,10 +60,7 @@ function placeDock(model, signal) {
   const place = () => {
     const wide = document.documentElement.clientWidth;
     const left = COMPACT.matches ? CLOSE : BESIDE;
-    const width = wide - left - (COMPACT.matches ? CLOSE : EDGE);
-    if (width === model.plot.width && left === model.plot.left) return;
-    model.plot = { left, width };
-    model.set({ plot: model.plot });
+    model.place({ left, width: wide - left - (COMPACT.matches ? CLOSE : EDGE) });
   };
   const sizes = new ResizeObserver(place);
   sizes.observe(byId("main"));
@@ -81,13 +70,4 @@ function placeDock(model, signal) {
 
 function stepText(model) {
   return formatStep(model.payload.steps[model.state.index] ?? 0);
-}
-
-function debounce(act, pause, signal) {
-  let timer = 0;
-  signal.addEventListener("abort", () => clearTimeout(timer));
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(act, pause);
-  };
 }

@@ -1,10 +1,7 @@
-/** The model of the Component page: the state, what follows from it, and what a panel may do to it. */
+/** The model of the Component page: that of every page, with one component that is always there. */
 
-import { TimeAxis, nearestIndex } from "./axis.mjs";
-import { follow, post } from "./live.mjs";
-import { readAddress, writeAddress } from "./address.mjs";
+import { carriedOver, createPageModel, hearNews } from "./page_model.mjs";
 import { isOpen } from "./coverage.mjs";
-import { note } from "./note.mjs";
 
 const PERIOD = 3000;
 
@@ -16,64 +13,33 @@ export function standing(graph, name) {
 }
 
 /** Return the model of a run's page; there is always one component in its state. */
-export function createComponentModel(store, payload, { run, prefix }, signal) {
-  const first = store.get();
-  const model = {
-    store, payload, prefix,
-    state: first,
-    axis: new TimeAxis(payload.steps, first.axis, first.zoom),
-    plot: { left: 0, width: 0 },
-    job: null, obstacle: "", service: true,
-    tell: note,
-    set(fields) {
-      if (!("component" in fields)) return store.set(fields);
-      const { graph, component } = store.get();
-      const shown = model.payload.graphs[fields.graph ?? graph];
-      return store.set({ ...fields, component: standing(shown, fields.component ?? component) });
-    },
-    go(index, playing = false) {
-      const last = model.payload.steps.length - 1;
-      model.set({ index: Math.max(0, Math.min(last, index)), ...(playing ? {} : { playing: false }) });
-    },
-    async request(body) {
-      const refused = await post(`${prefix}api/jobs`, { run, ...body });
-      if (refused) note(refused);
-      model.ask();
-    },
-    compute: () => model.request({}),
-    measureAttention: () => model.request({ kinds: ["attention"], steps: [model.payload.steps[model.state.index]] }),
+export function createComponentModel(opened, own, signal) {
+  const model = createPageModel(opened, own);
+  model.set = (fields) => {
+    if (!("component" in fields)) return model.store.set(fields);
+    const { graph, component } = model.state;
+    const shown = model.payload.graphs[fields.graph ?? graph];
+    return model.store.set({ ...fields, component: standing(shown, fields.component ?? component) });
   };
-  model.ask = () => {};
-  store.subscribe((state, changed) => {
-    if (changed.has("payload")) model.payload = state.payload;
-    if (changed.has("payload") || changed.has("axis") || changed.has("zoom")) {
-      model.axis = new TimeAxis(model.payload.steps, state.axis, state.zoom);
-    }
-  });
-  listen(model, run, payload.address, signal);
+  model.measureAttention = () => model.request({ kinds: ["attention"], steps: [model.payload.steps[model.state.index]] });
+  hearNews(model, signal, { renew, heard: keepAsking(model, signal) });
   return model;
 }
 
-/** Let the model hear of new records and of jobs, once the page is drawn. */
-function listen(model, run, address, signal) {
+/** The run's newest job keeps the page asking; an older one may be the one that is waited for. */
+function keepAsking(model, signal) {
   let timer = 0;
   signal.addEventListener("abort", () => clearTimeout(timer));
-  const news = (server, fresh) => {
-    Object.assign(model, { job: server.job, obstacle: server.obstacle, service: server.service });
-    model.set({ job: server.job, attention: server.attention });
-    if (fresh) renew(model, fresh);
+  return ({ job, attention }) => {
+    model.set({ attention });
     clearTimeout(timer);
-    // The run's newest job keeps the page asking; an older one may be the one that is waited for.
-    if (!isOpen(server.job) && Object.keys(server.attention.waiting).length) timer = setTimeout(model.ask, PERIOD);
+    if (!isOpen(job) && Object.keys(attention.waiting).length) timer = setTimeout(model.ask, PERIOD);
   };
-  model.listen = () => (model.ask = follow(model.prefix, run, address, news, signal));
 }
 
-/** Take over new data of the run; the step, not its index, stays. */
-function renew(model, payload) {
-  const step = model.payload.steps[model.state.index];
-  const { lanes, component } = model.state;
-  const { state } = readAddress(writeAddress(model.state, model.payload), payload, { lanes });
+function renew(model, fresh) {
+  const { payload, graph, metric, index } = carriedOver(model, fresh);
+  const { component } = model.state;
   model.payload = payload;
-  model.set({ payload, graph: state.graph, metric: state.metric, component, index: nearestIndex(payload.steps, step) });
+  model.set({ payload, graph, metric, component, index });
 }

@@ -1,6 +1,6 @@
 /** The Development page: one model, and panels that each draw it. */
 
-import { TimeAxis, nearestIndex } from "./axis.mjs";
+import { nearestIndex } from "./axis.mjs";
 import { byId, element, setText } from "./elements.mjs";
 import { createBump } from "./bump.mjs";
 import { createDock } from "./dock.mjs";
@@ -9,11 +9,9 @@ import { createLanes } from "./lanes.mjs";
 import { createPlayback } from "./playback.mjs";
 import { createPlot } from "./plot.mjs";
 import { createRanks } from "./ranks.mjs";
-import { createState } from "./state.mjs";
-import { fetchPayload } from "./payload.mjs";
-import { fillHead, scheme } from "./head.mjs";
-import { follow, post } from "./live.mjs";
-import { keepAddress, readAddress, writeAddress } from "./address.mjs";
+import { fillHead } from "./head.mjs";
+import { carriedOver, createPageModel, debounce, hearNews, openRun } from "./page_model.mjs";
+import { keepAddress } from "./address.mjs";
 import { listenToKeys } from "./keys.mjs";
 import { note } from "./note.mjs";
 import { step as formatStep } from "./format.mjs";
@@ -22,90 +20,31 @@ const COMPACT = matchMedia("(max-width: 899px)");
 
 /** Fill the page under `root` until `signal` aborts. */
 export async function mountDevelopment(root, signal) {
-  const { run, prefix, payload: address, lanes } = root.dataset;
-  let payload;
-  try {
-    payload = await fetchPayload(address);
-  } catch (error) {
-    return note(`${error.message}; reload the page.`);
-  }
-  if (signal.aborted) return undefined;
-  const { state, notes } = readAddress(location.search, payload, { lanes: lanes.split(" ").filter(Boolean) });
-  const store = createState({ ...state, playing: false, scheme: scheme(), compact: COMPACT.matches, payload, plot: null, job: null });
-  const model = createModel(store, payload, { run, prefix }, signal);
-  assemble(model, store, signal);
-  if (notes.length) note(notes.join(" "));
-  return undefined;
+  const opened = await openRun(root, signal);
+  if (!opened) return;
+  const model = createPageModel(opened, { compact: COMPACT.matches });
+  layOver(model);
+  hearNews(model, signal, { renew });
+  assemble(model, model.store, signal);
+  if (opened.notes.length) note(opened.notes.join(" "));
 }
 
-/** The model: the state, what follows from it, and what a panel may do to it. */
-function createModel(store, payload, { run, prefix }, signal) {
-  const first = store.get();
-  const model = {
-    store,
-    payload,
-    prefix,
-    state: first,
-    axis: new TimeAxis(payload.steps, first.axis, first.zoom),
-    plot: { left: 0, width: 0 },
-    job: null,
-    obstacle: "",
-    service: true,
-    set: store.set,
-    tell: note,
-    toggle: (name) => store.set({ component: store.get().component === name ? null : name }),
-    go(index, playing = false) {
-      const last = model.payload.steps.length - 1;
-      store.set({ index: Math.max(0, Math.min(last, index)), ...(playing ? {} : { playing: false }) });
-    },
-    place({ left, right, figure }) {
-      const plot = { left: figure.left + left, width: figure.width - left - right };
-      if (plot.width < 1) return;
-      if (plot.left === model.plot.left && plot.width === model.plot.width) return;
-      model.plot = plot;
-      const plane = document.querySelector(".lanes-plane");
-      plane.style.left = `${plot.left - plane.parentNode.getBoundingClientRect().left}px`;
-      plane.style.width = `${plot.width}px`;
-      store.set({ plot });
-    },
-    async compute() {
-      const refused = await post(`${prefix}api/jobs`, { run });
-      if (refused) note(refused);
-      model.ask();
-    },
+/** Where the lanes have their time axis, the slider and the line through all of them have theirs. */
+function layOver(model) {
+  const place = model.place;
+  model.place = ({ left, right, figure }) => {
+    const moved = place({ left: figure.left + left, width: figure.width - left - right });
+    if (!moved) return;
+    const plane = document.querySelector(".lanes-plane");
+    plane.style.left = `${model.plot.left - plane.parentNode.getBoundingClientRect().left}px`;
+    plane.style.width = `${model.plot.width}px`;
   };
-  model.ask = () => {};
-  store.subscribe((state, changed) => {
-    if (changed.has("payload")) model.payload = state.payload;
-    if (changed.has("payload") || changed.has("axis") || changed.has("zoom")) {
-      model.axis = new TimeAxis(model.payload.steps, state.axis, state.zoom);
-    }
-  });
-  const news = (server, fresh) => {
-    model.job = server.job;
-    model.obstacle = server.obstacle;
-    model.service = server.service;
-    store.set({ job: server.job });
-    if (fresh) renew(model, fresh);
-  };
-  model.listen = () => (model.ask = follow(prefix, run, payload.address, news, signal));
-  return model;
 }
 
-/** Take over new data of the run; the step, not its index, stays. */
-function renew(model, payload) {
-  const step = model.payload.steps[model.state.index];
-  const since = model.payload.steps[model.state.since];
-  const { state } = readAddress(writeAddress(model.state, model.payload), payload, { lanes: model.state.lanes });
-  model.set({
-    payload,
-    graph: state.graph,
-    metric: state.metric,
-    ...(model.state.graph ? {} : { threshold: state.threshold, top: state.top }),
-    lanes: model.state.lanes,
-    index: nearestIndex(payload.steps, step),
-    since: nearestIndex(payload.steps, since),
-  });
+function renew(model, fresh) {
+  const { payload, graph, metric, threshold, top, lanes, index } = carriedOver(model, fresh);
+  const since = nearestIndex(payload.steps, model.payload.steps[model.state.since]);
+  model.set({ payload, graph, metric, ...(model.state.graph ? {} : { threshold, top }), lanes, index, since });
 }
 
 function assemble(model, store, signal) {
@@ -135,13 +74,4 @@ function assemble(model, store, signal) {
 
 function stepText(model) {
   return formatStep(model.payload.steps[model.state.index] ?? 0);
-}
-
-function debounce(act, pause, signal) {
-  let timer = 0;
-  signal.addEventListener("abort", () => clearTimeout(timer));
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(act, pause);
-  };
 }

@@ -3,7 +3,7 @@
 import { COMPACT, createChoice } from "./network_choice.mjs";
 import { byId, element, setText } from "./elements.mjs";
 import { createModel, loadStructure } from "./network_model.mjs";
-import { keepAddress, readAddress } from "./address.mjs";
+import { keepAddress } from "./address.mjs";
 import { createCommunities } from "./network_communities.mjs";
 import { createDistribution } from "./network_weights.mjs";
 import { createDock } from "./dock.mjs";
@@ -13,33 +13,23 @@ import { createPhases } from "./network_phases.mjs";
 import { createPlayback } from "./playback.mjs";
 import { createSpace } from "./network_space.mjs";
 import { createStability } from "./network_stability.mjs";
-import { createState } from "./state.mjs";
 import { createTable } from "./network_table.mjs";
-import { fetchPayload } from "./payload.mjs";
-import { fillHead, scheme } from "./head.mjs";
+import { fillHead } from "./head.mjs";
 import { hush, stepAt } from "./network_panel.mjs";
 import { listenToKeys } from "./keys.mjs";
 import { note } from "./note.mjs";
+import { debounce, openRun } from "./page_model.mjs";
 
 const PANELS = [createChoice, createPhases, createMatrix, createStability, createSpace, createDistribution, createHeat, createCommunities, createTable];
 const EVERYTHING = ["payload", "graph", "metric", "axis", "zoom", "component", "structure", "scheme", "compact"];
 
 /** Fill the page under `root` until `signal` aborts. */
 export async function mountNetwork(root, signal) {
-  const { run, prefix, payload: address } = root.dataset;
-  let payload;
-  try {
-    payload = await fetchPayload(address);
-  } catch (error) {
-    return note(`${error.message}; reload the page.`);
-  }
-  if (signal.aborted) return undefined;
-  const { state, notes } = readAddress(location.search, payload, { lanes: [] });
-  const store = createState({ ...state, playing: false, scheme: scheme(), compact: COMPACT.matches, payload, plot: null, job: null, structure: null, trouble: "" });
-  const model = createModel(store, payload, { run, prefix }, signal);
-  assemble(model, store, signal);
-  if (notes.length) note(notes.join(" "));
-  return undefined;
+  const opened = await openRun(root, signal);
+  if (!opened) return;
+  const model = createModel(opened, { compact: COMPACT.matches, structure: null, trouble: "" }, signal);
+  assemble(model, model.store, signal);
+  if (opened.notes.length) note(opened.notes.join(" "));
 }
 
 function assemble(model, store, signal) {
@@ -65,13 +55,4 @@ function assemble(model, store, signal) {
   update(model.state, new Set(EVERYTHING));
   loadStructure(model, signal);
   model.listen();
-}
-
-function debounce(act, pause, signal) {
-  let timer = 0;
-  signal.addEventListener("abort", () => clearTimeout(timer));
-  return (...given) => {
-    clearTimeout(timer);
-    timer = setTimeout(act, pause, ...given);
-  };
 }

@@ -1,64 +1,22 @@
-/** The model of the Network page: the state, what follows from it, and what a panel may do to it. */
+/** The model of the Network page: that of every page, and what is computed over all checkpoints of a graph. */
 
-import { TimeAxis, nearestIndex } from "./axis.mjs";
+import { carriedOver, createPageModel, hearNews } from "./page_model.mjs";
 import { decode } from "./payload.mjs";
-import { follow, post } from "./live.mjs";
-import { note } from "./note.mjs";
-import { readAddress, writeAddress } from "./address.mjs";
 
 /** Return the model of a run's page. */
-export function createModel(store, payload, { run, prefix }, signal) {
-  const first = store.get();
-  const model = {
-    store,
-    payload,
-    state: first,
-    axis: new TimeAxis(payload.steps, first.axis, first.zoom),
-    plot: { left: 0, width: 0 },
-    job: null,
-    obstacle: "",
-    service: true,
-    set: store.set,
-    tell: note,
-    speak: () => {},
-    toggle: (name) => store.set({ component: store.get().component === name ? null : name }),
-    go(index, playing = false) {
-      const last = model.payload.steps.length - 1;
-      store.set({ index: Math.max(0, Math.min(last, index)), ...(playing ? {} : { playing: false }) });
-    },
-    place({ left, width }) {
-      if (width < 1 || (left === model.plot.left && width === model.plot.width)) return;
-      model.plot = { left, width };
-      store.set({ plot: model.plot });
-    },
-    async compute() {
-      const refused = await post(`${prefix}api/jobs`, { run });
-      if (refused) note(refused);
-      model.ask();
-    },
-  };
-  model.ask = () => {};
-  store.subscribe((state, changed) => {
-    if (changed.has("payload")) model.payload = state.payload;
-    if (changed.has("payload") || changed.has("axis") || changed.has("zoom")) {
-      model.axis = new TimeAxis(model.payload.steps, state.axis, state.zoom);
-    }
+export function createModel(opened, own, signal) {
+  const model = createPageModel(opened, own);
+  model.speak = () => {};
+  model.store.subscribe((state, changed) => {
     if (changed.has("payload") || changed.has("graph")) loadStructure(model, signal);
   });
-  const news = (server, fresh) => {
-    Object.assign(model, { job: server.job, obstacle: server.obstacle, service: server.service });
-    store.set({ job: server.job });
-    if (fresh) renew(model, fresh);
-  };
-  model.listen = () => (model.ask = follow(prefix, run, payload.address, news, signal));
+  hearNews(model, signal, { renew });
   return model;
 }
 
-/** Take over new data of the run; the step, not its index, stays. */
-function renew(model, payload) {
-  const step = model.payload.steps[model.state.index];
-  const { state } = readAddress(writeAddress(model.state, model.payload), payload, { lanes: model.state.lanes });
-  model.set({ payload, graph: state.graph, metric: state.metric, index: nearestIndex(payload.steps, step) });
+function renew(model, fresh) {
+  const { payload, graph, metric, index } = carriedOver(model, fresh);
+  model.set({ payload, graph, metric, index });
 }
 
 /** Fetch what is computed over all checkpoints of the chosen graph; it comes after the page. */

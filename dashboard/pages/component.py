@@ -7,13 +7,13 @@ from urllib.parse import parse_qs, urlencode
 
 from dash import Dash, html
 
+from compute.runs import Run
 from dashboard.context import Context
 from dashboard.development import Development
 from dashboard.figures.graphs import GraphSeries
 from dashboard.labels import TASK_LABELS
-from dashboard.pages import states
-from dashboard.selection import choose_run, default_lanes, run_name
-from dashboard.shell import labelled
+from dashboard.selection import default_lanes
+from dashboard.shell import labelled, moved_by_slider, run_page
 
 PATH = "/component"
 TITLE = "Component"
@@ -21,12 +21,10 @@ TITLE = "Component"
 
 def layout(context: Context, search: str) -> Any:
     """Return the page of the component that the address names; the browser's modules fill it."""
-    runs = context.library.store.runs()
-    run = choose_run(runs, search)
-    if not runs:
-        return states.empty_store()
-    if run is None:
-        return states.unknown_run(run_name(search) or "", runs, context.prefix)
+    return run_page(context, search, lambda run: _layout(context, run, search))
+
+
+def _layout(context: Context, run: Run, search: str) -> Any:
     development = context.library.development(run.name)
     if not development.graphs:
         return no_graph(run.name, context.prefix)
@@ -34,24 +32,10 @@ def layout(context: Context, search: str) -> Any:
     name = asked(search, "component")
     if name is not None and name not in development.graphs[graph].components:
         return unknown_component(name, development, graph, context.prefix)
-    facts: dict[str, Any] = {
-        "data-page": "component",
-        "data-run": run.name,
-        "data-prefix": context.prefix,
-        "data-payload": context.payloads.address(run.name),
-        "data-lanes": " ".join(default_lanes(development, graph)),
-    }
-    return html.Div(
-        [
-            html.Main(
-                [_note(), _head(), _edges(), _attention(), _curves()],
-                id="main",
-                className="page component-page",
-                **facts,
-            ),
-            html.Footer(id="dock", className="dock", **labelled("Training time")),
-        ]
-    )
+    return moved_by_slider(
+        context, run, "component", [_head(), _edges(), _attention(), _curves()],
+        class_name="component-page", lanes=default_lanes(development, graph),
+    )  # fmt: skip
 
 
 def register(app: Dash, context: Context) -> None:
@@ -111,10 +95,6 @@ def _message(title: str, body: list[Any]) -> html.Main:
         id="main",
         className="page",
     )
-
-
-def _note() -> html.P:
-    return html.P(id="note", className="note", role="status", hidden=True)
 
 
 def _head() -> html.Section:

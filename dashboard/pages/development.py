@@ -8,6 +8,7 @@ from dash import Dash, Input, Output, dcc, html, no_update
 
 from compute.components import head_of
 from compute.errors import RunNotFound
+from compute.runs import Run
 from dashboard import ids
 from dashboard.context import Context
 from dashboard.development import Development
@@ -15,9 +16,8 @@ from dashboard.figures.curves import HEAD_SCORES
 from dashboard.figures.graphs import component_curve
 from dashboard.figures.lanes import COMPACT, WIDE, Lane, lanes_figure
 from dashboard.figures.series import Curve
-from dashboard.pages import states
-from dashboard.selection import View, choose_run, default_lanes, run_name, view_from_json
-from dashboard.shell import labelled
+from dashboard.selection import View, default_lanes, view_from_json
+from dashboard.shell import labelled, moved_by_slider, run_page
 from dashboard.theme import theme
 
 PATH = "/"
@@ -26,32 +26,16 @@ TITLE = "Development"
 
 def layout(context: Context, search: str) -> Any:
     """Return the page of the run that the address names; the browser's modules fill it."""
-    runs = context.library.store.runs()
-    run = choose_run(runs, search)
-    if not runs:
-        return states.empty_store()
-    if run is None:
-        return states.unknown_run(run_name(search) or "", runs, context.prefix)
+    return run_page(context, search, lambda run: _layout(context, run))
+
+
+def _layout(context: Context, run: Run) -> Any:
     development = context.library.development(run.name)
-    facts: dict[str, Any] = {
-        "data-page": "development",
-        "data-run": run.name,
-        "data-prefix": context.prefix,
-        "data-payload": context.payloads.address(run.name),
-        "data-lanes": " ".join(default_lanes(development, _first_graph(development))),
-    }
-    return html.Div(
-        [
-            html.Main(
-                [_note(), _graph_panel(), _rank_panel(), _lanes_panel(development)],
-                id="main",
-                className="page development",
-                **facts,
-            ),
-            html.Footer(id="dock", className="dock", **labelled("Training time")),
-            dcc.Store(id=ids.VIEW),
-        ]
-    )
+    return moved_by_slider(
+        context, run, "development", [_graph_panel(), _rank_panel(), _lanes_panel(development)],
+        class_name="development", lanes=default_lanes(development, _first_graph(development)),
+        extra=[dcc.Store(id=ids.VIEW)],
+    )  # fmt: skip
 
 
 def register(app: Dash, context: Context) -> None:
@@ -102,10 +86,6 @@ def _own_curve(development: Development, curve: Curve, view: View) -> Curve | No
 
 def _first_graph(development: Development) -> str:
     return next(iter(development.graphs), "")
-
-
-def _note() -> html.P:
-    return html.P(id="note", className="note", role="status", hidden=True)
 
 
 def _graph_panel() -> html.Section:

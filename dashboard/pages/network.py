@@ -9,13 +9,11 @@ import dash_ag_grid
 from dash import Dash, Input, Output, dcc, html, no_update
 
 from compute.errors import RunNotFound, SettingsError
-from compute.runs import check_run_name
+from compute.runs import Run, check_run_name
 from dashboard import ids
 from dashboard.context import Context
 from dashboard.figures.rank_table import rank_columns, rank_rows
-from dashboard.pages import states
-from dashboard.selection import choose_run, run_name
-from dashboard.shell import labelled
+from dashboard.shell import labelled, moved_by_slider, run_page
 
 PATH = "/network"
 TITLE = "Network"
@@ -34,29 +32,15 @@ PANELS = {
 
 def layout(context: Context, search: str) -> Any:
     """Return the page of the run that the address names; the browser's modules fill it."""
-    runs = context.library.store.runs()
-    run = choose_run(runs, search)
-    if not runs:
-        return states.empty_store()
-    if run is None:
-        return states.unknown_run(run_name(search) or "", runs, context.prefix)
-    facts: dict[str, Any] = {
-        "data-page": "network",
-        "data-run": run.name,
-        "data-prefix": context.prefix,
-        "data-payload": context.payloads.address(run.name),
-    }
-    note = html.P(id="note", className="note", role="status", hidden=True)
+    return run_page(context, search, lambda run: _layout(context, run))
+
+
+def _layout(context: Context, run: Run) -> Any:
     panels = [_panel(name, label) for name, label in PANELS.items()]
-    return html.Div(
-        [
-            html.Main(
-                [note, _choice(), *panels, _table()], id="main", className="page network", **facts
-            ),
-            html.Footer(id="dock", className="dock", **labelled("Training time")),
-            dcc.Store(id=ids.NETWORK_VIEW),
-        ]
-    )
+    return moved_by_slider(
+        context, run, "network", [_choice(), *panels, _table()],
+        class_name="network", extra=[dcc.Store(id=ids.NETWORK_VIEW)],
+    )  # fmt: skip
 
 
 def register(app: Dash, context: Context) -> None:

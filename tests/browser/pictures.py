@@ -11,22 +11,30 @@ from compute.store import Store
 from tests.browser.conftest import FLAGS, Watched, chromium, served
 
 PLACE = Path(__file__).parents[2] / "assets" / "pictures"
-SIZE = {"width": 1440, "height": 1234}
-VIEW = "?run=stdlib_lm&step=1800&task=unigram&component=L2H3&lanes=llc,loss,previous,induction"
+RUN = "run=stdlib_lm&graph=unigram.zero&component=L2H3"
+# Of each page: its address, its height, and what is there when it is drawn.
+VIEWS = {
+    "development": (
+        f"/?{RUN}&step=1800&lanes=llc,loss,previous,induction", 1234, "[data-lane=component]",
+    ),
+    "network": (f"/network?{RUN}&step=1800&metric=spreader_z", 1500, ".phase-note"),
+    "component": (f"/component?{RUN}&step=6000", 1000, ".attention-canvas"),
+}  # fmt: skip
 
 
 def main(folder: Path) -> None:
-    """Write the pictures, light and dark."""
+    """Write the pictures of the pages, light and dark."""
     PLACE.mkdir(exist_ok=True)
     with served(Store(folder)) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         for scheme in ("light", "dark"):
-            context = browser.new_context(viewport=SIZE, color_scheme=scheme)  # type: ignore[arg-type]
-            page = Watched(context.new_page(), url).open(f"/{VIEW}")
-            page.page.wait_for_selector("[data-lane=component]")
-            page.settle()
-            page.page.screenshot(path=PLACE / f"development-{scheme}.png")
-            context.close()
+            for name, (address, height, drawn) in VIEWS.items():
+                size = {"width": 1440, "height": height}
+                context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+                page = Watched(context.new_page(), url).open(address, drawn)
+                page.settle()
+                page.page.screenshot(path=PLACE / f"{name}-{scheme}.png")
+                context.close()
         browser.close()
 
 
