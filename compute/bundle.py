@@ -21,7 +21,7 @@ from typing import Any
 from compute.errors import BadRecord, OntogenyError, RunNotFound
 from compute.records import from_bytes
 from compute.runs import Run
-from compute.specs import key_parts
+from compute.specs import ImportedMeasurement, key_parts
 from compute.store import Store
 
 FORMAT = "ontogeny-bundle/1"
@@ -65,7 +65,8 @@ def export_run(
         How the run was trained, to go with it.
     weights_digests
         The digest of each checkpoint's weights: records of other weights (an earlier training
-        under the same name) stay behind. None takes every record.
+        under the same name) stay behind, but not imported curves, which are of no weights known
+        here. None takes every record.
 
     Raises
     ------
@@ -77,9 +78,13 @@ def export_run(
     for key in sorted(store.keys(run.name)):
         data = store.get_bytes(key)
         measured = from_bytes(data) if data is not None else None
-        if data is None or measured is None or measured.data_digest != run.data_digest:
+        if data is None or measured is None:
             continue
-        if weights_digests is None or weights_digests.get(measured.step) == measured.weights_digest:
+        if isinstance(measured.spec, ImportedMeasurement):
+            records[key] = data
+        elif measured.data_digest == run.data_digest and (
+            weights_digests is None or weights_digests.get(measured.step) == measured.weights_digest
+        ):
             records[key] = data
             environments.add(json.dumps(measured.environment, sort_keys=True))
     if not records:

@@ -13,6 +13,7 @@ from compute.specs import (
     AblationSpec,
     Granularity,
     GraphMeasurement,
+    ImportedMeasurement,
     Measurement,
     Method,
     NetworkMeasurement,
@@ -61,6 +62,11 @@ def chosen_measurements(run: Run, options: argparse.Namespace) -> list[Measureme
     specs += [] if asked else demanded_measurements(run)
     known = sorted({spec.kind for spec in specs})
     wanted = _words(options.kinds)
+    if ImportedMeasurement.kind in wanted:
+        raise SettingsError(
+            "--kinds: imported values are read from a file, not computed; "
+            f"ontogeny import {run.name} FILE.csv"
+        )
     if unknown := [kind for kind in wanted if kind not in known]:
         raise SettingsError(f"--kinds: no kind {unknown[0]!r}; there are {', '.join(known)}")
     return [spec for spec in specs if spec.kind in wanted]

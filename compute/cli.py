@@ -68,8 +68,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("run", help="the run's name")
     sub.add_argument("folder", type=Path)
-    sub = add("import", commands.import_, "read records that were exported", "data")
-    sub.add_argument("folder", type=Path)
+    sub = add(
+        "import", commands.import_, "read records that were exported, or curves in a CSV file",
+        "data",
+    )  # fmt: skip
+    sub.add_argument("folder_or_run", help="the exported folder; with a file, the run's name")
+    sub.add_argument("file", nargs="?", type=Path, help="CSV of step, name, value and error")
+    sub.add_argument("--source", metavar="TEXT", help="whence the curves (default: file's name)")
     sub = add(
         "check", commands.check, "read every record; list what is damaged, failed, missing", "data"
     )

@@ -147,10 +147,15 @@ def export(options: argparse.Namespace) -> int:
 
 
 def import_(options: argparse.Namespace) -> int:
-    """Read exported records."""
+    """Read exported records, or curves that were made elsewhere."""
+    if options.file is not None:
+        return _import_curves(options)
+    folder = Path(options.folder_or_run)
+    if options.source is not None or folder.is_file():
+        raise SettingsError("curves are imported beside a run: ontogeny import RUN FILE.csv")
     from compute.bundle import import_bundle
 
-    done = import_bundle(_open_store(options), options.folder)
+    done = import_bundle(_open_store(options), folder)
     what = f"{done.records} records" if done.records else "nothing new: it was imported before"
     print(f"{done.run.name}: {what}")
     return 0
@@ -213,6 +218,17 @@ def version(options: argparse.Namespace) -> int:
     import importlib.metadata
 
     print(f"ontogeny {importlib.metadata.version('ontogeny')}")
+    return 0
+
+
+def _import_curves(options: argparse.Namespace) -> int:
+    from compute.imported import import_curves
+
+    done = import_curves(
+        _open_store(options), options.folder_or_run, options.file, source=options.source
+    )
+    for line in done.lines():
+        print(line)
     return 0
 
 

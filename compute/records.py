@@ -254,6 +254,64 @@ class AttentionPatterns:
     pattern: Float16[ndarray, "heads prompts query key"]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class ImportedValue:
+    """One point of a curve that was made elsewhere.
+
+    Attributes
+    ----------
+    value
+        In the unit of the file it came from, which does not say it.
+    error
+        Standard error of ``value``, in its unit; NaN where the file gives none.
+    """
+
+    value: float
+    error: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Curvature:
+    """The Hessian of the training loss at one checkpoint, in units of the loss.
+
+    That is nats, or squared error, per squared unit of a parameter. Any of it may be negative: a
+    checkpoint need not be a minimum.
+
+    Attributes
+    ----------
+    trace
+        Mean over probes.
+    trace_error
+        Its standard error, from the spread over probes, each of which has its own samples: it
+        covers both draws. NaN with one probe.
+    per_probe
+        Each probe's estimate.
+    eigenvalues
+        The largest, in descending order, of the mean loss over one batch.
+    residuals
+        ``|H v - lambda v|`` of each, for its unit eigenvector: some eigenvalue is as near as that.
+    smallest, smallest_residual
+        The smallest eigenvalue of the same batch, and its residual.
+    iterations
+        What Lanczos took.
+    params
+        The number of parameters, the rows of the Hessian.
+    loss
+        Mean loss over all samples.
+    """
+
+    trace: float
+    trace_error: float
+    per_probe: Float[ndarray, " probes"]
+    eigenvalues: Float[ndarray, " eigenvalues"]
+    residuals: Float[ndarray, " eigenvalues"]
+    smallest: float
+    smallest_residual: float
+    iterations: int
+    params: int
+    loss: float
+
+
 Record: TypeAlias = (
     AblationGraph
     | NetworkMetrics
@@ -261,6 +319,8 @@ Record: TypeAlias = (
     | LanguageBehaviour
     | RegressionBehaviour
     | AttentionPatterns
+    | Curvature
+    | ImportedValue
 )
 RECORDS: dict[str, type[Record]] = {
     cls.__name__: cls
@@ -271,6 +331,8 @@ RECORDS: dict[str, type[Record]] = {
         LanguageBehaviour,
         RegressionBehaviour,
         AttentionPatterns,
+        Curvature,
+        ImportedValue,
     )
 }
 

@@ -243,6 +243,85 @@ class AttentionMeasurement:
     task: TaskSpec = TaskSpec(prompts=4, length=24)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImportedMeasurement:
+    """One curve of a file that was made elsewhere: read by `compute.imported`, never computed.
+
+    Attributes
+    ----------
+    name
+        What the file calls the quantity.
+    source
+        Where the numbers come from, in the words of whoever imported them.
+    file
+        SHA-256 of the file, in hex: the curves of two files are two curves.
+    """
+
+    kind: ClassVar[str] = "imported"
+    version: ClassVar[int] = 1
+    name: str
+    source: str
+    file: str
+
+    def __post_init__(self) -> None:
+        """Refuse what a person could not read."""
+        for what, text in (("name", self.name), ("source", self.source)):
+            _require(
+                text.strip() != "" and text.isprintable(),
+                f"the {what} of an imported curve must be one line of printable characters",
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CurvatureMeasurement:
+    """The Hessian of the training loss at one checkpoint: its trace and the ends of its spectrum.
+
+    Attributes
+    ----------
+    probes
+        Random vectors for the trace, each on its own equal share of the samples.
+    samples
+        Drawn from the training distribution as for the LLC; a multiple of ``probes``.
+    batch_size
+        Of these, the first: the eigenvalues are those of their mean loss.
+    length
+        Tokens of a sample, for language models.
+    eigenvalues
+        How many of the largest are found; the smallest always is.
+    iterations
+        Of Lanczos at most; one product of the Hessian with a vector each.
+    tolerance
+        Lanczos ends where no residual is larger than this share of its own eigenvalue; 0 makes
+        all iterations.
+    seed
+        Draws samples, probes and the vector that Lanczos starts from.
+    """
+
+    kind: ClassVar[str] = "curvature"
+    version: ClassVar[int] = 1
+    probes: int = 32
+    samples: int = 32
+    batch_size: int = 8
+    length: int = 128
+    eigenvalues: int = 5
+    iterations: int = 40
+    tolerance: float = 0.05
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be estimated."""
+        _require(self.probes >= 1, "probes must be at least 1")
+        _require(
+            self.samples >= self.probes and self.samples % self.probes == 0,
+            "samples must be a multiple of probes: each probe has an equal share of them",
+        )
+        _require(1 <= self.batch_size <= self.samples, "batch_size must be between 1 and samples")
+        _require(self.length >= 2, "length must be at least 2 tokens")
+        _require(self.eigenvalues >= 1, "eigenvalues must be at least 1")
+        _require(self.iterations > self.eigenvalues, "iterations must be more than eigenvalues")
+        _require(self.tolerance >= 0, "tolerance must not be negative")
+
+
 # Calibrated on the shipped developments: where chains stay near the centre (the mean loss rises by
 # less than about one nat, not to that of a destroyed model), R-hat is near 1 within short chains,
 # and the estimate is flat in the step size but for the known factor 1 / (1 - eps gamma / 4).
@@ -252,6 +331,8 @@ LANGUAGE_LLC = LLCMeasurement(
 REGRESSION_LLC = LLCMeasurement(
     llc=LLCSpec(step_size=1e-4, nbeta=66.7, gamma=1000.0, burn_in=60, draws=90, batch_size=64)
 )
+# Sequences of a regression are short and many: as many as a few seconds allow.
+REGRESSION_CURVATURE = CurvatureMeasurement(samples=1024, batch_size=256)
 
 Measurement: TypeAlias = (
     GraphMeasurement
@@ -259,6 +340,8 @@ Measurement: TypeAlias = (
     | LLCMeasurement
     | BehaviourMeasurement
     | AttentionMeasurement
+    | CurvatureMeasurement
+    | ImportedMeasurement
 )
 MEASUREMENTS: dict[str, type[Measurement]] = {
     m.kind: m
@@ -268,6 +351,8 @@ MEASUREMENTS: dict[str, type[Measurement]] = {
         LLCMeasurement,
         BehaviourMeasurement,
         AttentionMeasurement,
+        CurvatureMeasurement,
+        ImportedMeasurement,
     )
 }
 
@@ -376,5 +461,6 @@ def standard_measurements(run: Run) -> tuple[Measurement, ...]:
 def demanded_measurements(run: Run) -> tuple[Measurement, ...]:
     """Return what is measured of single checkpoints of ``run`` when somebody asks for it."""
     if run.family == "regression":
-        return (AttentionMeasurement(task=TaskSpec(name="regression", prompts=4)),)
-    return (AttentionMeasurement(),)
+        attention = AttentionMeasurement(task=TaskSpec(name="regression", prompts=4))
+        return (attention, REGRESSION_CURVATURE)
+    return (AttentionMeasurement(), CurvatureMeasurement())

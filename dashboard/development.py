@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 from compute.records import (
     AblationGraph,
     AttentionPatterns,
+    Curvature,
+    ImportedValue,
     LanguageBehaviour,
     LLCEstimate,
     NetworkMetrics,
@@ -20,7 +22,9 @@ from compute.runs import Run
 from compute.specs import (
     AttentionMeasurement,
     BehaviourMeasurement,
+    CurvatureMeasurement,
     GraphMeasurement,
+    ImportedMeasurement,
     LLCMeasurement,
     Measurement,
     NetworkMeasurement,
@@ -28,7 +32,13 @@ from compute.specs import (
     standard_measurements,
 )
 from dashboard.figures.agreement import Agreement, agreement
-from dashboard.figures.curves import behaviour_curves, graph_curves, llc_curves
+from dashboard.figures.curves import (
+    behaviour_curves,
+    curvature_curves,
+    graph_curves,
+    imported_curve,
+    llc_curves,
+)
 from dashboard.figures.graphs import (
     GraphPoint,
     GraphSeries,
@@ -39,9 +49,11 @@ from dashboard.figures.graphs import (
 from dashboard.figures.series import Curve
 from dashboard.labels import (
     ablation_label,
+    curvature_text,
     exact_twin,
     graph_key,
     graph_text,
+    imported_text,
     is_approximate,
     llc_text,
     measurement_label,
@@ -56,11 +68,14 @@ Kept: TypeAlias = (
     | LanguageBehaviour
     | RegressionBehaviour
     | AttentionPatterns
+    | Curvature
+    | ImportedValue
 )
 State: TypeAlias = Literal["measured", "failed", "missing"]
 
 UNMEASURED = "not measured yet"
 NO_GRAPH = ""
+_NEVER_MISSING = (AttentionMeasurement, CurvatureMeasurement, ImportedMeasurement)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -142,7 +157,7 @@ def develop(
 ) -> Development:
     """Return the development of ``run``; ``expected`` is what its coverage counts.
 
-    What is measured on demand, of single checkpoints, is never counted as missing.
+    What is measured on demand, of single checkpoints, or was imported is never counted as missing.
     """
     groups = _by_setting(points)
     broken = tuple(sorted(failures, key=lambda f: (f.step, f.kind)))
@@ -150,11 +165,16 @@ def develop(
     return Development(
         run=run,
         graphs=graphs,
-        curves=(*_llc(run, groups), *_behaviours(run, groups)),
+        curves=(
+            *_llc(run, groups),
+            *_curvature(run, groups),
+            *_behaviours(run, groups),
+            *_imported(run, groups),
+        ),
         graph_curves=curves,
         failures=broken,
         coverage=_coverage(
-            run, groups, broken, (e for e in expected if not isinstance(e, AttentionMeasurement))
+            run, groups, broken, (e for e in expected if not isinstance(e, _NEVER_MISSING))
         ),
     )
 
@@ -273,6 +293,18 @@ def _llc(run: Run, groups: _Groups) -> list[Curve]:
     return curves
 
 
+def _curvature(run: Run, groups: _Groups) -> list[Curve]:
+    """Return the curves of curvature; none where nobody asked for it."""
+    curves: list[Curve] = []
+    for i, (spec, found) in enumerate(_of_kind(groups, CurvatureMeasurement)):
+        assert isinstance(spec, CurvatureMeasurement)
+        records = {t: v for t, v in found.items() if isinstance(v, Curvature)}
+        curves += curvature_curves(
+            run.steps, records, settings=curvature_text(spec), suffix=f"~{i + 1}" if i else ""
+        )
+    return curves
+
+
 def _behaviours(run: Run, groups: _Groups) -> list[Curve]:
     curves: list[Curve] = []
     if not _of_kind(groups, BehaviourMeasurement):
@@ -288,6 +320,19 @@ def _behaviours(run: Run, groups: _Groups) -> list[Curve]:
             run.steps, records, family=run.family, settings=text, suffix=suffix
         )
     return curves
+
+
+def _imported(run: Run, groups: _Groups) -> list[Curve]:
+    """Return the curves of files, by name, source and file."""
+    found: list[tuple[tuple[str, str, str], Curve]] = []
+    for digest, (spec, points) in groups.items():
+        if isinstance(spec, ImportedMeasurement):
+            records = {t: v for t, v in points.items() if isinstance(v, ImportedValue)}
+            curve = imported_curve(
+                run.steps, records, name=spec.name, digest=digest, settings=imported_text(spec)
+            )
+            found.append(((spec.name, spec.source, spec.file), curve))
+    return [curve for _, curve in sorted(found, key=lambda pair: pair[0])]
 
 
 def _coverage(

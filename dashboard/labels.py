@@ -9,7 +9,9 @@ from compute.specs import (
     Ablation,
     AblationSpec,
     AttentionMeasurement,
+    CurvatureMeasurement,
     GraphMeasurement,
+    ImportedMeasurement,
     LLCMeasurement,
     Measurement,
     NetworkMeasurement,
@@ -105,6 +107,17 @@ def llc_text(spec: LLCMeasurement) -> str:
     return f"{size} · ε {llc.step_size:g} · nβ {llc.nbeta:g} · γ {llc.gamma:g}"
 
 
+def imported_text(spec: ImportedMeasurement) -> str:
+    """Return where an imported curve comes from, and which file it was; two may share a source."""
+    return f"{spec.source} · file {spec.file[:8]}"
+
+
+def curvature_text(spec: CurvatureMeasurement) -> str:
+    """Return the settings of curvature: what the trace and what the eigenvalues are from."""
+    samples = f"{spec.samples:,} sample{'s' if spec.samples > 1 else ''}"
+    return f"trace: {spec.probes} probes, {samples} · eigenvalues: batch of {spec.batch_size:,}"
+
+
 def compute_command(spec: GraphMeasurement, run: Run) -> str | None:
     """Return what to type to measure a graph that is not standard; None if no option says it.
 
@@ -146,4 +159,8 @@ def measurement_label(spec: Measurement) -> str:
         return f"graph metrics, {task}, {how}, {network_text(spec)}"
     if isinstance(spec, AttentionMeasurement):
         return f"attention patterns, {TASK_LABELS[spec.task.name]}"
+    if isinstance(spec, CurvatureMeasurement):
+        return f"curvature, {curvature_text(spec)}"
+    if isinstance(spec, ImportedMeasurement):
+        return f"imported: {spec.name}"
     return "LLC" if isinstance(spec, LLCMeasurement) else "loss and behaviours"

@@ -12,10 +12,13 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import parse_qs
 
+import numpy as np
+
 from compute.errors import SettingsError
 from compute.runs import Run, check_run_name
 from dashboard.development import Development
 from dashboard.figures.axis import AXIS_KINDS, AxisKind
+from dashboard.figures.curves import IMPORTED
 from dashboard.theme import Theme, theme
 
 MAX_LANES = 8
@@ -59,7 +62,18 @@ def choose_run(runs: list[Run], search: str | None) -> Run | None:
 
 
 def default_lanes(development: Development, graph: str) -> tuple[str, ...]:
-    """Return the lanes of a first visit: LLC, loss, one graph metric, one behaviour."""
+    """Return the lanes of a first visit: LLC, loss, one graph metric, one behaviour.
+
+    Of a run of which nothing was measured, they are its imported curves, if it has any.
+    """
+    imported = tuple(c.id for c in development.curves if c.id.startswith(IMPORTED))
+    measured = (c for c in development.curves if c.id not in imported)
+    if (
+        imported
+        and not development.graphs
+        and not any(np.isfinite(c.values).any() for c in measured)
+    ):
+        return imported[:MAX_LANES]
     known = [c.id for c in development.graph_curves.get(graph, ())]
     metric = next((g for g in GRAPH_LANES if g in known), next(iter(known), GRAPH_LANES[0]))
     wanted = DEFAULT_LANES[development.run.family]

@@ -11,6 +11,8 @@ import numpy as np
 from compute.records import (
     AblationGraph,
     AttentionPatterns,
+    Curvature,
+    ImportedValue,
     LanguageBehaviour,
     LLCEstimate,
     Measured,
@@ -22,7 +24,9 @@ from compute.runs import Run
 from compute.specs import (
     AttentionMeasurement,
     BehaviourMeasurement,
+    CurvatureMeasurement,
     GraphMeasurement,
+    ImportedMeasurement,
     LLCMeasurement,
     LLCSpec,
     Measurement,
@@ -35,6 +39,8 @@ NETWORK = NetworkMeasurement(graph=GRAPH)
 BEHAVIOUR = BehaviourMeasurement()
 LLC = LLCMeasurement()
 ATTENTION = AttentionMeasurement()
+CURVATURE = CurvatureMeasurement()
+IMPORTED = ImportedMeasurement(name="llc", source="a paper", file="0f" * 32)
 COMPONENTS = ("EMB", "L0H0", "L0MLP", "LOGITS")
 
 
@@ -127,6 +133,21 @@ def a_record(spec: Measurement, step: int = 0, *, prompts: int = 2) -> Record:
             initial_loss=2.0,
             spec=LLCSpec(),
         )
+    if isinstance(spec, CurvatureMeasurement):
+        return Curvature(
+            trace=10.0 + step,
+            trace_error=0.5,
+            per_probe=np.full(32, 10.0 + step),
+            eigenvalues=np.array([3.0, 2.0]),
+            residuals=np.full(2, 1e-3),
+            smallest=-1.0,
+            smallest_residual=1e-3,
+            iterations=20,
+            params=100,
+            loss=2.0,
+        )
+    if isinstance(spec, ImportedMeasurement):
+        return ImportedValue(value=0.1, error=float("nan"))
     if isinstance(spec, AttentionMeasurement):
         rows = np.tri(3, dtype=np.float16) / np.arange(1, 4, dtype=np.float16)[:, None]
         return AttentionPatterns(

@@ -32,13 +32,14 @@ MAY_IMPORT = {
     "plan": "errors runs specs records store worker",
     "service": "errors runs specs store jobs plan engine models",
     "bundle": "errors runs specs records store",
+    "imported": "errors runs specs records store",
     "check": "errors runs specs store plan",
     "serving": "errors settings",
     "terminal": "jobs plan",
     "choices": "errors runs specs",
     "downloads": "errors runs settings specs store plan models",
     "commands": "errors settings runs specs store jobs plan worker engine service bundle check "
-    "serving terminal models choices downloads",
+    "serving terminal models choices downloads imported",
     "cli": "errors settings choices commands",
 }
 

@@ -57,8 +57,8 @@ def test_a_passage_stays_one_prompt():
 
 
 def test_what_is_not_standard_is_measured_when_it_is_named():
-    specs = chosen_measurements(RUN, asked("--kinds", "attention,llc"))
-    assert [spec.kind for spec in specs] == ["llc", "attention"]
+    specs = chosen_measurements(RUN, asked("--kinds", "attention,curvature,llc"))
+    assert [spec.kind for spec in specs] == ["llc", "attention", "curvature"]
     assert specs[1:] == list(demanded_measurements(RUN))
 
 
@@ -67,10 +67,11 @@ def test_what_is_not_standard_is_measured_when_it_is_named():
     [
         (["--ablation", "noise"], "ablation 'noise' is unknown; use one of zero, mean, resample"),
         (["--task", "regression"], "no task 'regression' on small; there are text, unigram"),
-        (["--kinds", "graf"], "no kind 'graf'; there are attention, behaviour, graph"),
+        (["--kinds", "graf"], "no kind 'graf'; there are attention, behaviour, curvature, graph"),
         (["--ablation", "mean", "--kinds", "llc"], "no kind 'llc'; there are graph, network"),
         (["--granularity", "hooks", "--ablation", "mean"], "use granularity 'components'"),
         (["--prompts", "0"], "prompts must be at least 1"),
+        (["--kinds", "imported"], "read from a file, not computed; ontogeny import .* FILE.csv"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_with_what_can(arguments, reason):

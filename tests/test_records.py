@@ -10,9 +10,20 @@ from safetensors.numpy import save
 
 from compute.errors import BadRecord
 from compute.records import FORMAT, RECORDS, from_bytes, to_bytes
-from tests.samples import ATTENTION, BEHAVIOUR, GRAPH, LLC, NETWORK, a_measured, a_run, a_task
+from tests.samples import (
+    ATTENTION,
+    BEHAVIOUR,
+    CURVATURE,
+    GRAPH,
+    IMPORTED,
+    LLC,
+    NETWORK,
+    a_measured,
+    a_run,
+    a_task,
+)
 
-SPECS = [GRAPH, NETWORK, LLC, BEHAVIOUR, ATTENTION]
+SPECS = [GRAPH, NETWORK, LLC, BEHAVIOUR, ATTENTION, CURVATURE, IMPORTED]
 
 
 def encoded(spec=GRAPH):

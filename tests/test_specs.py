@@ -9,7 +9,10 @@ from compute.errors import SettingsError
 from compute.specs import (
     MEASUREMENTS,
     AblationSpec,
+    AttentionMeasurement,
+    CurvatureMeasurement,
     GraphMeasurement,
+    ImportedMeasurement,
     LLCMeasurement,
     LLCSpec,
     NetworkMeasurement,
@@ -22,14 +25,14 @@ from compute.specs import (
     spec_to_json,
     standard_measurements,
 )
-from tests.samples import a_run
+from tests.samples import IMPORTED, a_run
 
 WHERE = {"run": "r", "step": 3, "weights_digest": "w", "data_digest": "d"}
 
 
 @pytest.mark.parametrize("kind", sorted(MEASUREMENTS))
 def test_a_spec_survives_json(kind):
-    spec = MEASUREMENTS[kind]()
+    spec = IMPORTED if kind == "imported" else MEASUREMENTS[kind]()
     assert spec_from_json(json.loads(json.dumps(spec_to_json(spec)))) == spec
 
 
@@ -81,6 +84,16 @@ def test_points_of_one_curve_share_their_spec_digest():
         (LLCSpec, {"draws": 0}),
         (LLCSpec, {"burn_in": -1}),
         (LLCSpec, {"batch_size": 0}),
+        (CurvatureMeasurement, {"probes": 0}),
+        (CurvatureMeasurement, {"samples": 16}),
+        (CurvatureMeasurement, {"samples": 33}),
+        (CurvatureMeasurement, {"batch_size": 33}),
+        (CurvatureMeasurement, {"length": 1}),
+        (CurvatureMeasurement, {"eigenvalues": 0}),
+        (CurvatureMeasurement, {"iterations": 5}),
+        (CurvatureMeasurement, {"tolerance": -1.0}),
+        (ImportedMeasurement, {"name": " ", "source": "a paper", "file": ""}),
+        (ImportedMeasurement, {"name": "llc", "source": "two\nlines", "file": ""}),
     ],
 )
 def test_settings_that_cannot_be_run_are_refused(cls, values):
@@ -104,12 +117,13 @@ def test_json_that_is_no_spec_is_refused(value):
 
 
 @pytest.mark.parametrize("family", ["language", "regression"])
-def test_standard_measurements_cover_every_kind_and_every_network_has_its_graph(family):
+def test_what_is_measured_covers_every_kind_but_imported_and_every_network_has_its_graph(family):
     specs = standard_measurements(dataclasses.replace(a_run(), family=family))
     demanded = demanded_measurements(dataclasses.replace(a_run(), family=family))
-    assert {spec.kind for spec in (*specs, *demanded)} == set(MEASUREMENTS)
+    assert {spec.kind for spec in (*specs, *demanded)} == set(MEASUREMENTS) - {"imported"}
     assert {spec.kind for spec in specs}.isdisjoint(spec.kind for spec in demanded)
-    assert {spec.task.name == "regression" for spec in demanded} == {family == "regression"}
+    (attention,) = (spec for spec in demanded if isinstance(spec, AttentionMeasurement))
+    assert (attention.task.name == "regression") == (family == "regression")
     assert len(set(specs)) == len(specs)
     assert all(spec.graph in specs for spec in specs if isinstance(spec, NetworkMeasurement))
 

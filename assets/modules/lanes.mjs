@@ -122,13 +122,14 @@ function paintLane(lane, model, x) {
   const value = lane.curve.values[index];
   const known = Number.isFinite(value);
   const kind = KINDS[lane.curve.group];
-  const failure = known ? "" : failureAt(model, kind);
-  setText(lane.value, known ? number(value, lane.places) : failure ? "failed" : "not computed");
+  const imported = lane.curve.id.startsWith("imported~");
+  const failure = known || imported ? "" : failureAt(model, kind);
+  setText(lane.value, known ? number(value, lane.places) : failure ? "failed" : imported ? "not in the file" : "not computed");
   setClass(lane.value, "absent", !known);
   setClass(lane.readout, "failed", failure !== "");
   setText(lane.settings, failure || lane.curve.settings);
   setAttribute(lane.settings, "title", failure || lane.curve.settings);
-  setAttribute(lane.value, "title", known ? "" : absence(model, kind));
+  setAttribute(lane.value, "title", known || imported ? "" : absence(model, kind));
   const error = known ? spread(lane.curve.low[index], lane.curve.high[index], lane.places) : "";
   setText(lane.error, error ? `± ${error}` : "");
   if (lane.empty) fillAbsence(lane.hatch, model, kind, !lane.first ? "" : kind === "network" ? remedyOf(model) : "compute");

@@ -13,6 +13,7 @@ from compute.measure.ablation import ablation_graph
 from compute.measure.attention_patterns import measure_attention
 from compute.measure.attribution import attribution_graph
 from compute.measure.behaviour import language_behaviour, regression_behaviour
+from compute.measure.hessian import estimate_curvature
 from compute.measure.hook_graph import hook_graph
 from compute.measure.llc import estimate_llc
 from compute.measure.model_loss import functional_loss
@@ -23,11 +24,13 @@ from compute.models.developments.regression_transformer import (
     draw_sequences,
 )
 from compute.models.loading import LoadedModel
-from compute.records import AblationGraph, LLCEstimate, NetworkMetrics, Record
+from compute.records import AblationGraph, Curvature, LLCEstimate, NetworkMetrics, Record
 from compute.specs import (
     AttentionMeasurement,
     BehaviourMeasurement,
+    CurvatureMeasurement,
     GraphMeasurement,
+    ImportedMeasurement,
     LLCMeasurement,
     Measurement,
     NetworkMeasurement,
@@ -52,12 +55,16 @@ def measure(spec: Measurement, model: LoadedModel, texts: Texts) -> Record:
             return _graph(spec, model, texts)
         case LLCMeasurement():
             return _llc(spec, model, texts)
+        case CurvatureMeasurement():
+            return _curvature(spec, model, texts)
         case BehaviourMeasurement():
             return _behaviour(spec, model, texts)
         case AttentionMeasurement():
             return measure_attention(model, draw_batch(spec.task, model, texts).tokens)
         case NetworkMeasurement():
             raise MeasurementError("node metrics are measured from a graph, not from a checkpoint")
+        case ImportedMeasurement():
+            raise MeasurementError("imported values are read from a file, not measured")
 
 
 def derive(spec: NetworkMeasurement, source: Record) -> NetworkMetrics:
@@ -98,6 +105,13 @@ def _llc(spec: LLCMeasurement, model: LoadedModel, texts: Texts) -> LLCEstimate:
     data = _samples(spec.samples, spec.length, model, texts, "train", generator)
     loss, params = functional_loss(model.module, model.family)
     return estimate_llc(loss, params, data, spec.llc, generator)
+
+
+def _curvature(spec: CurvatureMeasurement, model: LoadedModel, texts: Texts) -> Curvature:
+    generator = torch.Generator().manual_seed(spec.seed)
+    data = _samples(spec.samples, spec.length, model, texts, "train", generator)
+    loss, params = functional_loss(model.module, model.family)
+    return estimate_curvature(loss, params, data, spec, generator)
 
 
 def _behaviour(spec: BehaviourMeasurement, model: LoadedModel, texts: Texts) -> Record:

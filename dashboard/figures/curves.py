@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -9,7 +10,14 @@ import numpy as np
 from numpy import ndarray
 
 from compute.networks.registry import GRAPH_NAMES, METRICS, label_of
-from compute.records import LanguageBehaviour, LLCEstimate, NetworkMetrics, RegressionBehaviour
+from compute.records import (
+    Curvature,
+    ImportedValue,
+    LanguageBehaviour,
+    LLCEstimate,
+    NetworkMetrics,
+    RegressionBehaviour,
+)
 from dashboard.figures.graphs import GraphPoint
 from dashboard.figures.series import NORMAL_95, Curve, Group, Steps, column, rows
 
@@ -45,6 +53,12 @@ _REGRESSION: tuple[tuple[str, str, str, Group, Getter], ...] = (
      lambda b: _best(b.previous_token)),
 )  # fmt: skip
 
+# How the ids of imported curves begin.
+IMPORTED = "imported~"
+
+# What an LLC is called in files that others wrote.
+_NAMES_LLC = re.compile(r"llc|lambda|λ|local learning coefficient", re.IGNORECASE)
+
 # A lane that shows the best head shows the selected head's own curve beside it.
 HEAD_SCORES = {"induction": "prefix_matching", "previous": "previous_token"}
 
@@ -67,6 +81,24 @@ def llc_curves(
     return lanes
 
 
+def curvature_curves(
+    steps: Steps, records: Mapping[int, Curvature], *, settings: str, suffix: str = ""
+) -> list[Curve]:
+    """Return the trace of the Hessian with its 95 % interval, and its largest eigenvalue."""
+    trace = {t: r.trace for t, r in records.items()}
+    error = {t: NORMAL_95 * r.trace_error for t, r in records.items()}
+    top = {t: float(r.eigenvalues[0]) for t, r in records.items()}
+    return [
+        _banded(
+            steps, "trace" + suffix, "Hessian trace", "tr H, ± 95 %", "llc", settings, trace, error
+        ),
+        _plain(
+            steps, "eigenvalue" + suffix, "largest eigenvalue", "of the Hessian", "llc", settings,
+            top,
+        ),
+    ]  # fmt: skip
+
+
 def behaviour_curves(
     steps: Steps, records: Mapping[int, Behaviour], *, family: str, settings: str, suffix: str = ""
 ) -> list[Curve]:
@@ -80,6 +112,21 @@ def behaviour_curves(
         values = {t: get(r) for t, r in records.items()}
         curves.append(_plain(steps, name + suffix, label, what, group, settings, values))
     return curves + [c for c in _head_curves(steps, records, settings) if not suffix]
+
+
+def imported_curve(
+    steps: Steps, records: Mapping[int, ImportedValue], *, name: str, digest: str, settings: str
+) -> Curve:
+    """Return one curve of a file, with the 95 % interval where the file gives an error.
+
+    The tilde in its id has menus say its settings too: names of different sources can be the same.
+    """
+    return _banded(
+        steps, IMPORTED + digest, f"imported: {name}", "in the file's unit",
+        "llc" if _NAMES_LLC.match(name) else "behaviour", settings,
+        {t: r.value for t, r in records.items()},
+        {t: NORMAL_95 * r.error for t, r in records.items()},
+    )  # fmt: skip
 
 
 def graph_curves(

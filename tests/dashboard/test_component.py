@@ -183,7 +183,7 @@ def test_patterns_of_one_checkpoint_are_asked_for_once(client: FlaskClient, stor
     first, again = (ask(client, kinds=["attention"], steps=[STEP]).json["job"] for _ in range(2))
     assert first["id"] == again["id"]
     (job,) = Jobs(store).list()
-    assert job.measurements() == list(demanded_measurements(RUN))
+    assert job.measurements() == [s for s in demanded_measurements(RUN) if s.kind == "attention"]
     assert job.steps == (STEP,)
     assert state_of(client) == {"measured": {}, "waiting": {str(STEP): "queued"}}
 
@@ -208,7 +208,10 @@ def test_standard_kinds_can_be_asked_for_alone(client: FlaskClient, store: Store
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ({"kinds": ["soup"]}, "kinds must be a list of some of attention, behaviour, graph"),
+        (
+            {"kinds": ["soup"]},
+            "kinds must be a list of some of attention, behaviour, curvature, graph",
+        ),
         ({"kinds": "attention"}, "kinds must be a list"),
         ({"kinds": []}, "no measurement was asked for"),
         ({"steps": ["3"]}, "steps must be a list of whole numbers"),
