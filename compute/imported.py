@@ -189,6 +189,7 @@ class _Reader:
         self._lines = csv.reader(io.StringIO(text, newline=""), strict=True)
 
     def read(self, digest: str) -> CurvesFile:
+        """Return all rows; refuse the first line that is not what it should be."""
         filled = self._filled()
         columns = self._columns(next(filled, None))
         rows: dict[tuple[int, str], Row] = {}

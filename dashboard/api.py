@@ -27,18 +27,15 @@ def register(server: Flask, context: Context) -> None:
 
     @server.get(f"{prefix}data/<run>/<digest>.bin")
     def data(run: str, digest: str) -> Response:
-        found = context.payloads.data(run, digest)
-        return _for_ever(found)
+        return _for_ever(context.payloads.data(run, digest))
 
     @server.get(f"{prefix}data/<run>/<digest>/<graph>.bin")
     def structure(run: str, digest: str, graph: str) -> Response:
-        found = structures.data(run, digest, graph)
-        return _for_ever(found)
+        return _for_ever(structures.data(run, digest, graph))
 
     @server.get(f"{prefix}data/<run>/attention/<digest>/<head>.bin")
     def attention(run: str, digest: str, head: str) -> Response:
-        found = head_patterns(context, run, digest, head)
-        return _for_ever(found)
+        return _for_ever(head_patterns(context, run, digest, head))
 
     @server.get(f"{prefix}api/state/<run>")
     def state(run: str) -> Response:

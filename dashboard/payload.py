@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from compute.components import kind_of
-from compute.networks.registry import METRICS, Metric, label_of
+from compute.networks.registry import METRICS, Metric, label_of, meaning_of
 from compute.runs import Run
 from compute.specs import GraphMeasurement, standard_measurements
 from dashboard.arrays import Arrays, framed
@@ -151,7 +151,7 @@ def _meaning(metric: Metric | None) -> dict[str, str]:
     return {
         "ranking": metric.ranking,
         "unit": metric.unit,
-        "definition": metric.definition,
+        "definition": meaning_of(metric.name),
         "convention": metric.convention,
     }
 

@@ -2,6 +2,7 @@
 
 import { byId, element, setAttribute, setClass, setText, svg } from "./elements.mjs";
 import { number } from "./format.mjs";
+import { placeOf } from "./payload.mjs";
 import { rankAll } from "./ranking.mjs";
 import { writeAddress } from "./address.mjs";
 
@@ -84,7 +85,7 @@ function drawLines(model, graph, metric, { width, height }, { bands, lines, labe
   const gap = (height - TOP) / (shown + 0.6);
   const x = (i) => LEFT + axis.fraction(i) * (width - LEFT - RIGHT);
   const y = (place) => TOP + (place - 1) * gap;
-  const chosen = graph.components.findIndex((c) => c.name === state.component);
+  const chosen = placeOf(graph, state.component);
   const seen = everAmong(rank, n, shown);
   const order = graph.components.map((_, c) => c).filter((c) => seen[c] || c === chosen).sort((a, b) => (a === chosen) - (b === chosen));
   for (const group of [bands, lines]) group.setAttribute("clip-path", "url(#bump-clip)");

@@ -12,8 +12,7 @@ import { fillHead } from "./head.mjs";
 import { keepAddress } from "./address.mjs";
 import { listenToKeys } from "./keys.mjs";
 import { note } from "./note.mjs";
-import { debounce, openRun } from "./page_model.mjs";
-import { step as formatStep } from "./format.mjs";
+import { debounce, openRun, stepText } from "./page_model.mjs";
 
 const COMPACT = matchMedia("(max-width: 899px)");
 /** Beside the dock's buttons, and on a phone above them. */
@@ -66,8 +65,4 @@ function placeDock(model, signal) {
   sizes.observe(byId("main"));
   signal.addEventListener("abort", () => sizes.disconnect());
   place();
-}
-
-function stepText(model) {
-  return formatStep(model.payload.steps[model.state.index] ?? 0);
 }

@@ -2,7 +2,8 @@
 
 import { byId, element, setAttribute, setClass, setText } from "./elements.mjs";
 import { decimals, number, spread } from "./format.mjs";
-import { edgesOf, heaviestOf, placeOf } from "./component_values.mjs";
+import { edgesOf, heaviestOf } from "./component_values.mjs";
+import { placeOf } from "./payload.mjs";
 import { fillAbsence, remedyOf } from "./coverage.mjs";
 import { lightestKept } from "./edges.mjs";
 

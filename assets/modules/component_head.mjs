@@ -1,7 +1,8 @@
 /** The head of the Component page: which component, how to come to another, and its numbers here. */
 
 import { byId, element, select, setAttribute, setClass, setText, svg } from "./elements.mjs";
-import { curvesOfComponent, describe, placeOf, rankText, textAt } from "./component_values.mjs";
+import { curvesOfComponent, describe, rankText, textAt } from "./component_values.mjs";
+import { placeOf } from "./payload.mjs";
 import { SHAPES } from "./marks.mjs";
 import { absence } from "./coverage.mjs";
 import { fillHead } from "./graph_head.mjs";

@@ -4,8 +4,8 @@ import { decimals, largest, number, spread } from "./format.mjs";
 import { edgeCount, edgeEnds, edgeValue } from "./edges.mjs";
 import { headOf, parse } from "./places.mjs";
 import { PART_NAMES } from "./marks.mjs";
-import { findCurve } from "./payload.mjs";
-import { rankAll } from "./ranking.mjs";
+import { findCurve, placeOf } from "./payload.mjs";
+import { rankAll, rankEnds } from "./ranking.mjs";
 
 const SCORES = [["previous", "previous token"], ["induction", "prefix matching"]];
 
@@ -18,11 +18,6 @@ export function describe(name) {
   if (part === "POST") return `MLP neurons of layer ${layer}`;
   const whose = head < 0 ? `all heads of layer ${layer}` : `head ${head} of layer ${layer}`;
   return part ? `${PART_NAMES[part]}, ${whose}` : whose;
-}
-
-/** Return the place of a component in its graph, or -1. */
-export function placeOf(graph, name) {
-  return graph?.components.findIndex((c) => c.name === name) ?? -1;
 }
 
 /**
@@ -103,9 +98,8 @@ export function rankText(graph, id, c, { index, steps }) {
   const at = index * n + c;
   const place = metric ? rankAll(metric, n, steps).rank[at] : 0;
   if (!place) return "";
-  const [rank, low, high] = [place, metric.rankLow?.[at] ?? NaN, metric.rankHigh?.[at] ?? NaN].map((r) => number(r, 0));
-  const span = Number.isFinite(metric.rankLow?.[at]) && low !== high ? ` (${low} to ${high})` : "";
-  return `rank ${rank} of ${number(n, 0)}${span}`;
+  const ends = rankEnds(metric, at);
+  return `rank ${number(place, 0)} of ${number(n, 0)}${ends ? ` (${ends.join(" to ")})` : ""}`;
 }
 
 /**

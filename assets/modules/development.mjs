@@ -10,11 +10,10 @@ import { createPlayback } from "./playback.mjs";
 import { createPlot } from "./plot.mjs";
 import { createRanks } from "./ranks.mjs";
 import { fillHead } from "./head.mjs";
-import { carriedOver, createPageModel, debounce, hearNews, openRun } from "./page_model.mjs";
+import { carriedOver, createPageModel, debounce, hearNews, openRun, stepText } from "./page_model.mjs";
 import { keepAddress } from "./address.mjs";
 import { listenToKeys } from "./keys.mjs";
 import { note } from "./note.mjs";
-import { step as formatStep } from "./format.mjs";
 
 const COMPACT = matchMedia("(max-width: 899px)");
 
@@ -70,8 +69,4 @@ function assemble(model, store, signal) {
   document.title = `${model.payload.run.name} · Ontogeny`;
   update(model.state, new Set(["payload", "graph", "metric", "axis", "zoom", "lanes", "component"]));
   model.listen();
-}
-
-function stepText(model) {
-  return formatStep(model.payload.steps[model.state.index] ?? 0);
 }

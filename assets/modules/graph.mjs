@@ -14,6 +14,7 @@ import { fillAbsence, remedyOf } from "./coverage.mjs";
 import { fillHead, paintHead } from "./graph_head.mjs";
 import { followPointer, summarise } from "./graph_reading.mjs";
 import { layerStride, placeComponents } from "./places.mjs";
+import { placeOf } from "./payload.mjs";
 import { setAttribute, setClass, svg } from "./elements.mjs";
 
 /** Build the graph panel and return its `update(model, changed)`. */
@@ -100,7 +101,7 @@ function paint(drawing, parts, model) {
   const { graph } = drawing;
   const drawn = drawnEdges(graph, state.index, state.threshold, state.top);
   drawing.drawn = drawn;
-  drawing.edges.paint(state.index, drawn, chosenIn(graph, state));
+  drawing.edges.paint(state.index, drawn, placeOf(graph, state.component));
   drawing.nodes.paint(state.index, graph.metrics.find((m) => m.id === state.metric));
   paintHead(parts, model, drawn);
   showState(parts, model, !drawn.measured);
@@ -116,12 +117,8 @@ function showState(parts, model, on) {
 /** Put the selected component's edges on top, and say what is selected. */
 function choose(drawing, parts, model) {
   if (!drawing) return;
-  const chosen = chosenIn(drawing.graph, model.state);
+  const chosen = placeOf(drawing.graph, model.state.component);
   setClass(parts.picture, "has-selection", chosen >= 0);
   drawing.edges.raise(chosen);
   drawing.nodes.raise(chosen);
-}
-
-function chosenIn(graph, state) {
-  return state.component ? graph.components.findIndex((c) => c.name === state.component) : -1;
 }

@@ -6,6 +6,7 @@ import { edgeEnds, edgeValue } from "./edges.mjs";
 import { agreementWords } from "./graph_head.mjs";
 import { hideTooltip, showTooltip } from "./tooltip.mjs";
 import { PART_NAMES } from "./marks.mjs";
+import { placeOf } from "./payload.mjs";
 import { setClass } from "./elements.mjs";
 
 const NEAR = 6;
@@ -44,7 +45,7 @@ function pick({ graph, layout, nodes, drawn }, x, y, state) {
     if (beyond < Math.min(0, best)) [best, node] = [beyond, i];
   });
   if (node >= 0) return { node };
-  const chosen = graph.components.findIndex((c) => c.name === state.component);
+  const chosen = placeOf(graph, state.component);
   let [near, edge] = [NEAR ** 2, -1];
   for (const e of drawn.edges) {
     const [from, to] = edgeEnds(graph, state.index, e);

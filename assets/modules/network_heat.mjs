@@ -35,7 +35,7 @@ export function createHeat(model, signal) {
     const shade = shader(scale, shadesOf(scale));
     paintCells(canvas, timeCells(model.axis, devicePixels(width)), evenCells(n, devicePixels(height)), (i, row) => shade(metric.values[i * n + rows.order[row]]));
     legend.replaceChildren(legendOf(scale, metric.unit || metric.name));
-    setText(words, definitionOf(graphOf().metrics, metric));
+    setText(words, metric.definition);
   }
 
   function describe(index, share) {
@@ -56,12 +56,6 @@ export function createHeat(model, signal) {
     plane.paint();
   }
   return { update };
-}
-
-/** Return what a metric means; one that is defined by the metric before comes after that one's meaning. */
-function definitionOf(metrics, metric) {
-  const before = metrics[metrics.indexOf(metric) - 1];
-  return before && metric.definition.startsWith("The same") ? `${before.definition} ${metric.definition}` : metric.definition;
 }
 
 /** Say whether a metric is a z, which lies on both sides of 0. */

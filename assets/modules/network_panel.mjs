@@ -2,7 +2,8 @@
 
 import { byId, element, setClass, setText } from "./elements.mjs";
 import { hideTooltip, showTooltip } from "./tooltip.mjs";
-import { number, step as formatStep } from "./format.mjs";
+import { number } from "./format.mjs";
+import { stepText } from "./page_model.mjs";
 
 const LOADING = "Computing over all checkpoints …";
 
@@ -53,7 +54,7 @@ export function hush() {
 
 /** Return a step as panels name it. */
 export function stepAt(model, index) {
-  return `step ${formatStep(model.payload.steps[index] ?? 0)}`;
+  return `step ${stepText(model, index)}`;
 }
 
 /** Return a value with its interval in words, to so many decimals. */

@@ -2,6 +2,7 @@
 
 import { element, setClass } from "./elements.mjs";
 import { headOf, parse } from "./places.mjs";
+import { placeOf } from "./payload.mjs";
 
 const [ROW, MOST, LABEL] = [15, 480, 11];
 
@@ -54,8 +55,7 @@ export function createRows(model, plane, canvas) {
   }
 
   function paint() {
-    const components = model.payload.graphs[model.state.graph]?.components ?? [];
-    const chosen = components.findIndex((c) => c.name === model.state.component);
+    const chosen = placeOf(model.payload.graphs[model.state.graph], model.state.component);
     const row = rows.order.indexOf(chosen);
     mark.hidden = row < 0;
     if (row >= 0) {

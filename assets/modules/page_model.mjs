@@ -7,6 +7,7 @@ import { follow, post } from "./live.mjs";
 import { note } from "./note.mjs";
 import { readAddress, writeAddress } from "./address.mjs";
 import { scheme } from "./head.mjs";
+import { step as formatStep } from "./format.mjs";
 
 /**
  * Fetch the data of the run that `root` names, and return it with the state that the address asks
@@ -92,4 +93,9 @@ export function debounce(act, pause, signal) {
     clearTimeout(timer);
     timer = setTimeout(act, pause, ...given);
   };
+}
+
+/** Return a checkpoint's step as text; that of the slider unless `index` says which. */
+export function stepText(model, index = model.state.index) {
+  return formatStep(model.payload.steps[index] ?? 0);
 }

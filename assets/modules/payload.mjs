@@ -63,6 +63,11 @@ function half(code) {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+/** Return the place of a component in its graph, or -1. */
+export function placeOf(graph, name) {
+  return graph?.components.findIndex((c) => c.name === name) ?? -1;
+}
+
 /** Return the curve of that id, of the run or of one of its graphs; undefined if there is none. */
 export function findCurve(payload, graph, id) {
   return curvesOf(payload, graph).find((curve) => curve.id === id);
@@ -77,7 +82,7 @@ export function curvesOf(payload, graph) {
 export function componentCurve(payload, state) {
   const graph = payload.graphs[state.graph];
   const metric = graph?.metrics.find((m) => m.id === state.metric);
-  const c = graph?.components.findIndex((x) => x.name === state.component) ?? -1;
+  const c = placeOf(graph, state.component);
   if (!metric || c < 0) return undefined;
   const n = graph.components.length;
   const pick = (table) => Float32Array.from(payload.steps, (_, i) => table[i * n + c]);

@@ -1,5 +1,7 @@
 /** Ranks of the components by a metric, at every checkpoint; computed once for a metric. */
 
+import { number } from "./format.mjs";
+
 /**
  * Return `rank[step * n + component]`, 1 for the largest value, equal for equal values and 0 where
  * there is none, and the range that all values and intervals of the run lie in.
@@ -34,6 +36,12 @@ export function orderAt(metric, components, step) {
 export function isTied(rank, components, step, c) {
   const row = rank.subarray(step * components, (step + 1) * components);
   return row[c] > 0 && row.indexOf(row[c]) !== row.lastIndexOf(row[c]);
+}
+
+/** Return both ends of a rank's interval as text, shared ranks with their half; null where it is the rank alone. */
+export function rankEnds(metric, i) {
+  const ends = [metric.rankLow[i], metric.rankHigh[i]];
+  return ends.every(Number.isFinite) && ends[0] !== ends[1] ? ends.map((r) => number(r, r % 1 ? 1 : 0)) : null;
 }
 
 /** Return the ends of the drawn intervals and whether they lie on a log scale: where few dwarf the rest. */

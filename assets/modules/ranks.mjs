@@ -5,7 +5,7 @@
 
 import { byId, element, select, setAttribute, setClass, setText, svg } from "./elements.mjs";
 import { decimals, largest, number, step as formatStep } from "./format.mjs";
-import { isTied, orderAt, placeIn, rankAll } from "./ranking.mjs";
+import { isTied, orderAt, placeIn, rankAll, rankEnds } from "./ranking.mjs";
 import { fillAbsence } from "./coverage.mjs";
 
 const WIDTH = 96;
@@ -115,7 +115,7 @@ function paint(model, { rows, beyond }, absent, scale) {
     if (!row) return;
     row.node.hidden = false;
     const i = state.index * n + c;
-    const ranked = { now: rank[i], then: rank[state.since * n + c], tied: isTied(rank, n, state.index, c), low: metric.rankLow[i], high: metric.rankHigh[i] };
+    const ranked = { now: rank[i], then: rank[state.since * n + c], tied: isTied(rank, n, state.index, c), ends: rankEnds(metric, i) };
     paintRow(row, graph.components[c], at(metric, n, state.index, c), { ranked, range, places }, state);
     paintBeside(row.cells[3], other, i);
     paintChance(metric.id.endsWith("_z") ? row.cells[2] : row.cells[3], row, chance, i);
@@ -163,7 +163,7 @@ function paintRow(row, component, { value, low, high }, { ranked, range, places 
   const there = Number.isFinite(value);
   const banded = Number.isFinite(low) && Number.isFinite(high);
   setText(row.place, there ? `${number(ranked.now, 0)}${ranked.tied ? "=" : ""}` : "–");
-  setText(row.spread, there ? span(ranked) : "");
+  setText(row.spread, there && ranked.ends ? ranked.ends.join("–") : "");
   setText(row.name, component.name);
   setAttribute(row.button, "data-component", component.name);
   setAttribute(row.dot, "class", `dot ${component.kind}`);
@@ -184,12 +184,6 @@ function paintRow(row, component, { value, low, high }, { ranked, range, places 
   paintChange(row.cells[6], there && ranked.then ? ranked.then - ranked.now : null);
   setClass(row.node, "selected", component.name === state.component);
   setAttribute(row.button, "aria-pressed", String(component.name === state.component));
-}
-
-/** The interval of a rank, or nothing where it is the rank alone. */
-function span({ low, high }) {
-  if (!Number.isFinite(low) || low === high) return "";
-  return `${number(low, low % 1 ? 1 : 0)}–${number(high, high % 1 ? 1 : 0)}`;
 }
 
 function paintChange(cell, change) {

@@ -13,6 +13,7 @@ from compute.measure.ablation import ablation_graph
 from compute.measure.attention_patterns import measure_attention
 from compute.measure.attribution import attribution_graph
 from compute.measure.behaviour import language_behaviour, regression_behaviour
+from compute.measure.chain_loss import Loss, Params
 from compute.measure.hessian import estimate_curvature
 from compute.measure.hook_graph import hook_graph
 from compute.measure.llc import estimate_llc
@@ -101,17 +102,22 @@ def _graph(spec: GraphMeasurement, model: LoadedModel, texts: Texts) -> Ablation
 
 
 def _llc(spec: LLCMeasurement, model: LoadedModel, texts: Texts) -> LLCEstimate:
-    generator = torch.Generator().manual_seed(spec.seed)
-    data = _samples(spec.samples, spec.length, model, texts, "train", generator)
-    loss, params = functional_loss(model.module, model.family)
+    loss, params, data, generator = _training_loss(spec, model, texts)
     return estimate_llc(loss, params, data, spec.llc, generator)
 
 
 def _curvature(spec: CurvatureMeasurement, model: LoadedModel, texts: Texts) -> Curvature:
+    loss, params, data, generator = _training_loss(spec, model, texts)
+    return estimate_curvature(loss, params, data, spec, generator)
+
+
+def _training_loss(
+    spec: LLCMeasurement | CurvatureMeasurement, model: LoadedModel, texts: Texts
+) -> tuple[Loss, Params, Tensor, torch.Generator]:
+    """Return the loss, where it is taken, the samples it is of, and what goes on to draw."""
     generator = torch.Generator().manual_seed(spec.seed)
     data = _samples(spec.samples, spec.length, model, texts, "train", generator)
-    loss, params = functional_loss(model.module, model.family)
-    return estimate_curvature(loss, params, data, spec, generator)
+    return (*functional_loss(model.module, model.family), data, generator)
 
 
 def _behaviour(spec: BehaviourMeasurement, model: LoadedModel, texts: Texts) -> Record:

@@ -56,11 +56,6 @@ def path_metrics(length: Float[ndarray, "graphs n n"]) -> Paths:
     )
 
 
-def distances(length: Float[ndarray, "graphs n n"]) -> Float[ndarray, "graphs n n"]:
-    """Return the length of the shortest path from row to column; infinite where there is none."""
-    return _sweep(length)[0]
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Arrivals:
     """How the shortest paths arrive at one target, from every source before it."""

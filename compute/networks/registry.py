@@ -34,7 +34,7 @@ class Metric:
     unit
         Of its values, for people.
     definition
-        In a sentence or two; plain text.
+        In a sentence or two; plain text. It may go on from the metric before: `meaning_of`.
     convention
         How it reads weights; empty where that makes no difference.
     interval
@@ -308,3 +308,16 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in (*NODE_METRICS, 
 def label_of(name: str) -> str:
     """Return what a metric is called; a name that is not known is made legible."""
     return METRICS[name].label if name in METRICS else name.replace("_", " ")
+
+
+def meaning_of(name: str) -> str:
+    """Return what a metric means, standing alone; empty for a name that is not known.
+
+    A definition that begins with *The same* goes on from that of the metric before it.
+    """
+    if name not in METRICS:
+        return ""
+    own = METRICS[name].definition
+    if not own.startswith("The same"):
+        return own
+    return f"{METRICS[NODE_NAMES[NODE_NAMES.index(name) - 1]].definition} {own}"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy import ndarray
 
 from compute.components import kind_of, layer_names, layers_of
-from compute.networks.registry import METRICS, NODE_NAMES, label_of
+from compute.networks.registry import METRICS, label_of, meaning_of
 from dashboard.figures.graphs import GraphSeries
 from dashboard.figures.metrics import MetricSeries
 
@@ -80,7 +80,7 @@ def _rank(found: MetricSeries, metric: int, index: int, component: int) -> Row:
 
 
 def _ranks(low: float, high: float) -> str:
-    return f"{low:.0f}" if low == high else f"{low:.0f} – {high:.0f}"
+    return f"{low:g}" if low == high else f"{low:g} – {high:g}"
 
 
 def _value(found: MetricSeries, metric: int, index: int, component: int, name: str) -> Row:
@@ -163,7 +163,7 @@ def _group(found: MetricSeries, name: str) -> Column:
     p = BESIDE.get(name)
     if p in found.node_names:
         children += [_value_column(found, p, "p, one-sided", hide), *_interval(p, True)[1:]]
-    told = f"{_definition(name)} {_convention(metric.convention)}".strip() if metric else ""
+    told = f"{meaning_of(name)} {_convention(metric.convention)}".strip() if metric else ""
     label = f"{metric.label}, {metric.unit}" if metric else label_of(name)
     return {
         "headerName": label,
@@ -171,13 +171,6 @@ def _group(found: MetricSeries, name: str) -> Column:
         "headerTooltip": told,
         "children": children,
     }
-
-
-def _definition(name: str) -> str:
-    """Return what a metric means; some are defined by the one before them."""
-    own = METRICS[name].definition
-    before = NODE_NAMES[NODE_NAMES.index(name) - 1]
-    return f"{METRICS[before].definition} {own}" if own.startswith("The same") else own
 
 
 def _convention(convention: str) -> str:
