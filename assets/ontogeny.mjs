@@ -1,10 +1,13 @@
 /** The browser's entry: fills each page that Dash puts into the document, and cleans up after it. */
 
 import { fillHead } from "./modules/head.mjs";
+import { mountCalibration } from "./modules/calibration.mjs";
+import { mountChains } from "./modules/chains.mjs";
 import { mountComponent } from "./modules/component.mjs";
 import { mountDevelopment } from "./modules/development.mjs";
 import { mountJobs } from "./modules/jobs.mjs";
 import { mountNetwork } from "./modules/network.mjs";
+import { mountRefined } from "./modules/refined.mjs";
 
 let mounted = "";
 let leaving = new AbortController();
@@ -20,6 +23,9 @@ function look() {
   if (!main) return;
   if (main.dataset.page === "development") mountDevelopment(main, leaving.signal);
   else if (main.dataset.page === "network") mountNetwork(main, leaving.signal);
+  else if (main.dataset.page === "refined") mountRefined(main, leaving.signal);
+  else if (main.dataset.page === "calibration") mountCalibration(main, leaving.signal);
+  else if (main.dataset.page === "chains") mountChains(main, leaving.signal);
   else if (main.dataset.page === "component") mountComponent(main, leaving.signal);
   else if (main.dataset.page === "jobs") mountJobs(main, leaving.signal);
   else if (document.getElementById("head-actions")) fillHead({}, leaving.signal);

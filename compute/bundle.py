@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from compute.errors import BadRecord, OntogenyError, RunNotFound
+from compute.llc_specs import CalibrationMeasurement
 from compute.records import from_bytes
 from compute.runs import Run
 from compute.specs import ImportedMeasurement, key_parts
@@ -27,11 +28,15 @@ from compute.store import Store
 FORMAT = "ontogeny-bundle/1"
 RUN_FILE, RECORDS_FILE = "run.json", "records.zip"
 
+# Of a calibration's cells, those that diverged are results too; why other measurements failed may
+# name files of the machine they failed on.
+_SHIPPED_FAILURES = CalibrationMeasurement.kind
+
 # No record of ours comes near; a foreign archive must not fill the memory.
 LARGEST_RECORD = 1 << 28
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_WRONG_JSON = (OSError, ValueError, KeyError, TypeError)
+_WRONG_JSON = (OSError, ValueError, KeyError, TypeError, AttributeError)
 _WRONG_ZIP = (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, NotImplementedError)
 
 
@@ -58,6 +63,8 @@ def export_run(
     weights_digests: Mapping[int, str] | None = None,
 ) -> Counter[str]:
     """Write the records of a run into ``folder`` and return their number by kind.
+
+    The cells of a calibration that failed go with them.
 
     Parameters
     ----------
@@ -98,6 +105,11 @@ def export_run(
         "records": dict(sorted(kinds.items())),
         "sha256": hashlib.sha256(packed).hexdigest(),
         "environments": [json.loads(text) for text in sorted(environments)],
+        "failures": {
+            key: reason
+            for key, reason in sorted(store.failures(run.name).items())
+            if key_parts(key).kind == _SHIPPED_FAILURES
+        },
         "created": dt.datetime.now(dt.UTC).date().isoformat(),
         "recipe": recipe,
     }
@@ -119,7 +131,7 @@ def import_bundle(store: Store, folder: Path) -> Imported:
     RunNotFound
         If there is no bundle in ``folder``.
     """
-    run, digest = _read_about(folder)
+    run, digest, failures = _read_about(folder)
     mark = f"imported/{run.name}/{digest}"
     if store.document(mark) is not None:
         return Imported(run=run, records=0)
@@ -127,6 +139,9 @@ def import_bundle(store: Store, folder: Path) -> Imported:
     if not _has_checkpoints(store, run.name):
         store.put_run(run)
     store.put_many(records, run.name)
+    for key, reason in failures.items():
+        if not store.has(key):
+            store.put_failure(key, reason)
     store.put_document(mark, {"records": len(records)})
     return Imported(run=run, records=len(records))
 
@@ -148,8 +163,8 @@ def _pack(records: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _read_about(folder: Path) -> tuple[Run, str]:
-    """Return the run of a bundle and the digest that its records must have."""
+def _read_about(folder: Path) -> tuple[Run, str, dict[str, str]]:
+    """Return the run of a bundle, the digest its records must have, and why cells of it failed."""
     path = folder / RUN_FILE
     if not path.is_file():
         raise RunNotFound(f"no bundle in {folder}: there is no {RUN_FILE}")
@@ -157,7 +172,13 @@ def _read_about(folder: Path) -> tuple[Run, str]:
         about = json.loads(path.read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
             raise BadRecord(f"{path} is of format {about['format']!r}; this version reads {FORMAT}")
-        return Run.from_bytes(json.dumps(about["run"]).encode()), str(about["sha256"])
+        run = Run.from_bytes(json.dumps(about["run"]).encode())
+        failures = {
+            str(key): " ".join(str(reason).split())
+            for key, reason in about.get("failures", {}).items()
+            if _is_cell(str(key), run.name)
+        }
+        return run, str(about["sha256"]), failures
     except _WRONG_JSON as error:
         raise BadRecord(f"{path} does not describe a bundle: {error}") from error
 
@@ -189,6 +210,12 @@ def _read_records(folder: Path, run: Run, digest: str) -> dict[str, bytes]:
         if measured.key != key or measured.run != run.name:
             raise BadRecord(f"{path}: the record {key} is not what its name says")
     return records
+
+
+def _is_cell(key: str, run: str) -> bool:
+    """Say whether a key is that of a cell of a run's calibration, of this version."""
+    parts = key_parts(key)
+    return parts.kind == _SHIPPED_FAILURES and parts.run == run and parts.current
 
 
 def _is_current(key: str) -> bool:

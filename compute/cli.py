@@ -59,6 +59,12 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("run", help="the run's name")
     choices.add_options(sub)
     sub.add_argument("--retry-failed", action="store_true", help="try again what has failed")
+    sub = add(
+        "calibrate", commands.calibrate, "try settings of the LLC, and choose the ones to trust",
+        *_COMPUTE,
+    )  # fmt: skip
+    sub.add_argument("run", help="the run's name")
+    choices.add_calibration_options(sub)
     sub = add("train", commands.train, "train a development that this project ships", "data")
     sub.add_argument("name", help="stdlib_lm or icl_regression")
     sub.add_argument("--until", type=int, metavar="N", help="stop after this step")

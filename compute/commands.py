@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import functools
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from compute.engine import Engine
     from compute.jobs import Job, Jobs
     from compute.runs import Run
+    from compute.specs import Measurement
     from compute.store import Store
 
 INTERRUPTED = 130
@@ -82,9 +85,7 @@ def add_run(options: argparse.Namespace) -> int:
 
 def compute(options: argparse.Namespace) -> int:
     """Measure what a run misses, here, or have the running service do it and watch."""
-    from compute import downloads
     from compute.choices import chosen_measurements, chosen_steps
-    from compute.jobs import Jobs
 
     chosen = settings.resolve(options)
     store = _open_store(options)
@@ -93,20 +94,45 @@ def compute(options: argparse.Namespace) -> int:
     if options.retry_failed:
         store.clear_failures(run.name)
     console = _console()
-    downloads.announce(store, chosen, run, specs, steps, console)
-    queue = Jobs(store)
-    job = queue.submit(run.name, specs, steps)
-    try:
-        while job.open:
-            if queue.service() is None:
-                job = _compute_here(store, chosen, job, console)
-            else:
-                job = _watch(queue, job, console)
-    except KeyboardInterrupt:
-        queue.cancel(job.id)
-        console.print("stopped; what is finished is kept, and the same command goes on")
+    job = _measure(store, chosen, run, specs, steps, console)
+    return INTERRUPTED if job is None else _report(store, job, console)
+
+
+def calibrate(options: argparse.Namespace) -> int:
+    """Try settings of the LLC at some checkpoints, and say which can be trusted."""
+    from compute import calibrating, calibration
+    from compute.choices import chosen_base, chosen_steps, chosen_values
+    from compute.terminal import list_calibration
+
+    chosen = settings.resolve(options)
+    store = _open_store(options)
+    run = store.run(options.run)
+    base, steps = chosen_base(run, options), chosen_steps(options)
+    grid = dataclasses.replace(calibration.default_grid(base.llc), **chosen_values(options))
+    cells = calibration.calibration_measurements(base, grid)
+    if not cells:
+        raise SettingsError(
+            f"every step_size times gamma is {calibration.MOST_PULL:g} or more, where the tie "
+            "alone distorts the chains: give smaller ones"
+        )
+    console = _console()
+    job = _measure(store, chosen, run, cells, steps, console)
+    if job is None:
         return INTERRUPTED
-    return _report(store, job, console)
+    sweep = calibrating.sweep_of(store, run, base)
+    if job.state not in ("done", "failed") or sweep is None:
+        return _report(store, job, console)
+    found = sweep.judged(job.steps)
+    list_calibration(console, found)
+    if found.choice is not None and options.use:
+        measurement = calibration.chosen_measurement(sweep.base, found.choice)
+        calibrating.use(store, run.name, measurement)
+        console.print(
+            f"these are the settings of {run.name} now; curves by others stay beside. "
+            f"Next: ontogeny compute {run.name} --kinds llc",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+    return 0 if found.choice is not None else 1
 
 
 def train(options: argparse.Namespace) -> int:
@@ -260,6 +286,34 @@ def _console() -> Console:
     return Console()
 
 
+def _measure(
+    store: Store,
+    chosen: settings.Settings,
+    run: Run,
+    specs: Sequence[Measurement],
+    steps: Sequence[int] | None,
+    console: Console,
+) -> Job | None:
+    """Queue a job and see it through, here or by the running service; None if interrupted."""
+    from compute import downloads
+    from compute.jobs import Jobs
+
+    downloads.announce(store, chosen, run, specs, steps, console)
+    queue = Jobs(store)
+    job = queue.submit(run.name, specs, steps)
+    try:
+        while job.open:
+            if queue.service() is None:
+                job = _compute_here(store, chosen, job, console)
+            else:
+                job = _watch(queue, job, console)
+    except KeyboardInterrupt:
+        queue.cancel(job.id)
+        console.print("stopped; what is finished is kept, and the same command goes on")
+        return None
+    return job
+
+
 def _compute_here(store: Store, chosen: settings.Settings, job: Job, console: Console) -> Job:
     """Work on a job in this process."""
     from compute import downloads, serving
@@ -342,6 +396,8 @@ def _enter(store: Store, run: Run) -> None:
                 f"there is a run {run.name!r} already, at {known.location}; "
                 "give this one another name: --name"
             )
+        if known.name == run.name and same:
+            run = dataclasses.replace(run, llc=known.llc)
     store.put_run(run)
     first, last = run.steps[0], run.steps[-1]
     print(

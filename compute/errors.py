@@ -97,3 +97,14 @@ class BadRecord(StoreError):
 
 class JobError(OntogenyError):
     """A job cannot be queued, cancelled or found."""
+
+
+def require(condition: bool, reason: str) -> None:
+    """Raise `SettingsError` with ``reason`` unless ``condition`` holds."""
+    if not condition:
+        raise SettingsError(reason)
+
+
+def require_one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise `SettingsError` unless ``value`` is one of ``choices``; ``name`` is what it is of."""
+    require(value in choices, f"{name} {value!r} is unknown; use one of {', '.join(choices)}")

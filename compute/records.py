@@ -18,7 +18,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from compute.errors import BadRecord, SettingsError
-from compute.specs import LLCSpec, Measurement, measurement_key, spec_from_json, spec_to_json
+from compute.llc_records import LLCEstimate, RefinedLLC
+from compute.llc_specs import LLCSpec
+from compute.specs import Measurement, measurement_key, spec_from_json, spec_to_json
 
 FORMAT = "ontogeny-record/1"
 WIDE_GRAPH = 512
@@ -123,55 +125,6 @@ class NetworkMetrics:
     graph_low: Float[ndarray, " graph_metrics"]
     graph_high: Float[ndarray, " graph_metrics"]
     graph_by_group: Float[ndarray, "groups graph_metrics"]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class LLCEstimate:
-    """A local learning coefficient, its uncertainty, and what is needed to distrust it.
-
-    Attributes
-    ----------
-    llc
-        Mean over chains of ``n beta * mean_t [L_mt(w_t) - L_mt(w*)]``, dimensionless: the loss at
-        the centre is taken on the same minibatches (paired). Negative values are kept.
-    standard_error
-        Of ``llc``, from the spread between chains; NaN with one chain.
-    per_chain
-        The estimate of each chain that stayed finite; NaN for one that did not.
-    unpaired
-        The estimate with ``initial_loss`` at the centre instead, for comparison: same expectation,
-        larger error.
-    loss_trace
-        Loss at the position after each kept step, on a minibatch that no step had used before, in
-        the unit of the loss; burn-in is not in it. NaN from where a chain diverged.
-    baseline_trace
-        Loss at the centre on the same minibatches.
-    distance
-        Euclidean distance from the centre at the last step of each chain; NaN where it diverged.
-    rhat, ess
-        Rank-normalised split R-hat and bulk effective sample size (in draws, of all chains
-        together) of the paired difference; NaN where undefined (one chain for R-hat, fewer than
-        four draws, a constant chain).
-    finite_share
-        Share of chains that stayed finite, 0.5 to 1; those that did not count nowhere else.
-    initial_loss
-        One fixed loss at the centre: the mean over up to 64 minibatches without a common sample.
-    spec
-        The settings.
-    """
-
-    llc: float
-    standard_error: float
-    per_chain: Float[ndarray, " chains"]
-    unpaired: float
-    loss_trace: Float[ndarray, "chains draws"]
-    baseline_trace: Float[ndarray, "chains draws"]
-    distance: Float[ndarray, " chains"]
-    rhat: float
-    ess: float
-    finite_share: float
-    initial_loss: float
-    spec: LLCSpec
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -316,6 +269,7 @@ Record: TypeAlias = (
     AblationGraph
     | NetworkMetrics
     | LLCEstimate
+    | RefinedLLC
     | LanguageBehaviour
     | RegressionBehaviour
     | AttentionPatterns
@@ -328,6 +282,7 @@ RECORDS: dict[str, type[Record]] = {
         AblationGraph,
         NetworkMetrics,
         LLCEstimate,
+        RefinedLLC,
         LanguageBehaviour,
         RegressionBehaviour,
         AttentionPatterns,

@@ -36,6 +36,9 @@ class Run:
         if it has none, Python's standard library.
     data_digest
         Digest of that text.
+    llc
+        How its LLC is measured, as `compute.specs.spec_to_json` writes it, in JSON: what a
+        calibration chose; "" for the standard settings of its family.
     summary, licence
         For people; licence is "not stated" where nobody stated one.
     """
@@ -47,6 +50,7 @@ class Run:
     steps: tuple[int, ...]
     data_digest: str
     text: str = ""
+    llc: str = ""
     summary: str = ""
     licence: str = "not stated"
 

@@ -10,7 +10,17 @@ import hashlib
 import json
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args
 
-from compute.errors import SettingsError
+from compute.errors import SettingsError, require, require_one_of
+from compute.llc_specs import (
+    LANGUAGE_LLC,
+    REGRESSION_LLC,
+    CalibrationMeasurement,
+    DataName,
+    LLCMeasurement,
+    LLCSpec,
+    Parts,
+    RefinedMeasurement,
+)
 from compute.runs import Run
 
 Ablation: TypeAlias = Literal["zero", "mean", "resample"]
@@ -18,15 +28,6 @@ Granularity: TypeAlias = Literal["components", "hooks"]
 Method: TypeAlias = Literal["exact", "attribution"]
 TaskName: TypeAlias = Literal["uniform", "unigram", "text", "passage", "regression"]
 TASK_NAMES: tuple[TaskName, ...] = get_args(TaskName)
-
-
-def _require_one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    _require(value in choices, f"{name} {value!r} is unknown; use one of {', '.join(choices)}")
-
-
-def _require(condition: bool, reason: str) -> None:
-    if not condition:
-        raise SettingsError(reason)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,9 +56,9 @@ class TaskSpec:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
-        _require_one_of("task name", self.name, TASK_NAMES)
-        _require(self.prompts >= 1, "prompts must be at least 1")
-        _require(self.length >= 2, "length must be at least 2 tokens")
+        require_one_of("task name", self.name, TASK_NAMES)
+        require(self.prompts >= 1, "prompts must be at least 1")
+        require(self.length >= 2, "length must be at least 2 tokens")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,52 +99,16 @@ class AblationSpec:
 
     def __post_init__(self) -> None:
         """Refuse what does not exist or does not go together."""
-        _require_one_of("ablation", self.ablation, get_args(Ablation))
-        _require_one_of("granularity", self.granularity, get_args(Granularity))
-        _require_one_of("method", self.method, get_args(Method))
-        _require(self.probes >= 1, "probes must be at least 1")
+        require_one_of("ablation", self.ablation, get_args(Ablation))
+        require_one_of("granularity", self.granularity, get_args(Granularity))
+        require_one_of("method", self.method, get_args(Method))
+        require(self.probes >= 1, "probes must be at least 1")
         if self.granularity == "hooks":
-            _require(
+            require(
                 self.ablation == "zero" and self.method == "exact",
                 "granularity 'hooks' is defined for exact zero ablation only; "
                 "use granularity 'components'",
             )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LLCSpec:
-    r"""How a local learning coefficient is estimated by SGLD.
-
-    The step is ``w - (eps/2) [n beta grad L + gamma (w - w*)] + N(0, eps)``: this convention's
-    ``step_size`` is twice that of libraries that step by eps and add noise of variance 2 eps.
-
-    Attributes
-    ----------
-    step_size, nbeta, gamma
-        eps, n beta and gamma; dimensionless. ``nbeta`` is one number, whatever the batch.
-    chains, draws, burn_in
-        Each chain makes ``burn_in + draws`` steps and keeps the last ``draws``.
-    batch_size
-        Samples a minibatch, drawn afresh for every chain and step.
-    """
-
-    step_size: float = 1e-3
-    nbeta: float = 30.0
-    gamma: float = 200.0
-    chains: int = 4
-    draws: int = 200
-    burn_in: int = 100
-    batch_size: int = 32
-
-    def __post_init__(self) -> None:
-        """Refuse settings that no chain can run with."""
-        _require(self.step_size > 0, "step_size must be positive")
-        _require(self.nbeta > 0, "nbeta must be positive")
-        _require(self.gamma >= 0, "gamma must not be negative")
-        _require(self.chains >= 1, "chains must be at least 1")
-        _require(self.draws >= 1, "draws must be at least 1")
-        _require(self.burn_in >= 0, "burn_in must not be negative")
-        _require(self.batch_size >= 1, "batch_size must be at least 1")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -178,28 +143,6 @@ class NetworkMeasurement:
     threshold: float = 0.0
     resamples: int = 100
     permutations: int = 2000
-    seed: int = 0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LLCMeasurement:
-    """One LLC of one checkpoint on the run's training distribution.
-
-    Attributes
-    ----------
-    samples
-        The size n of the data set from which minibatches are drawn.
-    length
-        Tokens of a sample, for language models.
-    seed
-        Draws the data set and the chains.
-    """
-
-    kind: ClassVar[str] = "llc"
-    version: ClassVar[int] = 1
-    llc: LLCSpec = LLCSpec()
-    samples: int = 4096
-    length: int = 128
     seed: int = 0
 
 
@@ -266,7 +209,7 @@ class ImportedMeasurement:
     def __post_init__(self) -> None:
         """Refuse what a person could not read."""
         for what, text in (("name", self.name), ("source", self.source)):
-            _require(
+            require(
                 text.strip() != "" and text.isprintable(),
                 f"the {what} of an imported curve must be one line of printable characters",
             )
@@ -310,27 +253,18 @@ class CurvatureMeasurement:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be estimated."""
-        _require(self.probes >= 1, "probes must be at least 1")
-        _require(
+        require(self.probes >= 1, "probes must be at least 1")
+        require(
             self.samples >= self.probes and self.samples % self.probes == 0,
             "samples must be a multiple of probes: each probe has an equal share of them",
         )
-        _require(1 <= self.batch_size <= self.samples, "batch_size must be between 1 and samples")
-        _require(self.length >= 2, "length must be at least 2 tokens")
-        _require(self.eigenvalues >= 1, "eigenvalues must be at least 1")
-        _require(self.iterations > self.eigenvalues, "iterations must be more than eigenvalues")
-        _require(self.tolerance >= 0, "tolerance must not be negative")
+        require(1 <= self.batch_size <= self.samples, "batch_size must be between 1 and samples")
+        require(self.length >= 2, "length must be at least 2 tokens")
+        require(self.eigenvalues >= 1, "eigenvalues must be at least 1")
+        require(self.iterations > self.eigenvalues, "iterations must be more than eigenvalues")
+        require(self.tolerance >= 0, "tolerance must not be negative")
 
 
-# Calibrated on the shipped developments: where chains stay near the centre (the mean loss rises by
-# less than about one nat, not to that of a destroyed model), R-hat is near 1 within short chains,
-# and the estimate is flat in the step size but for the known factor 1 / (1 - eps gamma / 4).
-LANGUAGE_LLC = LLCMeasurement(
-    llc=LLCSpec(step_size=2e-4, nbeta=100.0, gamma=1000.0, burn_in=30, draws=70, batch_size=2)
-)
-REGRESSION_LLC = LLCMeasurement(
-    llc=LLCSpec(step_size=1e-4, nbeta=66.7, gamma=1000.0, burn_in=60, draws=90, batch_size=64)
-)
 # Sequences of a regression are short and many: as many as a few seconds allow.
 REGRESSION_CURVATURE = CurvatureMeasurement(samples=1024, batch_size=256)
 
@@ -338,6 +272,8 @@ Measurement: TypeAlias = (
     GraphMeasurement
     | NetworkMeasurement
     | LLCMeasurement
+    | CalibrationMeasurement
+    | RefinedMeasurement
     | BehaviourMeasurement
     | AttentionMeasurement
     | CurvatureMeasurement
@@ -349,6 +285,8 @@ MEASUREMENTS: dict[str, type[Measurement]] = {
         GraphMeasurement,
         NetworkMeasurement,
         LLCMeasurement,
+        CalibrationMeasurement,
+        RefinedMeasurement,
         BehaviourMeasurement,
         AttentionMeasurement,
         CurvatureMeasurement,
@@ -444,7 +382,6 @@ def standard_measurements(run: Run) -> tuple[Measurement, ...]:
     if run.family == "regression":
         graphs = [GraphMeasurement(task=TaskSpec(name="regression", prompts=64))]
         behaviour = BehaviourMeasurement(samples=8192)
-        llc = REGRESSION_LLC
     else:
         graphs = [
             GraphMeasurement(task=TaskSpec(name="text")),
@@ -453,14 +390,46 @@ def standard_measurements(run: Run) -> tuple[Measurement, ...]:
             GraphMeasurement(task=TaskSpec(name="passage", prompts=1)),
         ]
         behaviour = BehaviourMeasurement(task=TaskSpec(name="unigram"))
-        llc = LANGUAGE_LLC
     networks = [NetworkMeasurement(graph=graph) for graph in graphs]
-    return (*graphs, *networks, behaviour, llc)
+    return (*graphs, *networks, behaviour, llc_measurement(run))
 
 
 def demanded_measurements(run: Run) -> tuple[Measurement, ...]:
     """Return what is measured of single checkpoints of ``run`` when somebody asks for it."""
     if run.family == "regression":
         attention = AttentionMeasurement(task=TaskSpec(name="regression", prompts=4))
-        return (attention, REGRESSION_CURVATURE)
-    return (AttentionMeasurement(), CurvatureMeasurement())
+        return (attention, REGRESSION_CURVATURE, refined_measurement(run))
+    return (AttentionMeasurement(), CurvatureMeasurement(), refined_measurement(run))
+
+
+def llc_measurement(run: Run) -> LLCMeasurement:
+    """Return how the LLC of ``run`` is measured: as a calibration chose, or as is usual.
+
+    Raises
+    ------
+    SettingsError
+        If what is stored with the run cannot be read.
+    """
+    if not run.llc:
+        return REGRESSION_LLC if run.family == "regression" else LANGUAGE_LLC
+    try:
+        spec = spec_from_json(json.loads(run.llc))
+    except ValueError as error:
+        raise SettingsError(f"run {run.name}: its LLC settings are no JSON: {error}") from error
+    if not isinstance(spec, LLCMeasurement):
+        raise SettingsError(f"run {run.name}: its LLC settings are those of {spec.kind!r}")
+    return spec
+
+
+def refined_measurement(
+    run: Run, parts: Parts = "heads", data: DataName = "train"
+) -> RefinedMeasurement:
+    """Return how refined LLCs of ``run`` are measured: as its LLC, with half of the draws.
+
+    Parts are many, and what one of them adds to the loss is noisier in fewer draws, not biased.
+    """
+    llc = llc_measurement(run)
+    chains = dataclasses.replace(llc.llc, draws=-(-llc.llc.draws // 2))
+    return RefinedMeasurement(
+        parts=parts, data=data, llc=chains, samples=llc.samples, length=llc.length, seed=llc.seed
+    )

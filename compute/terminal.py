@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from compute.calibration import RULE, Calibration, Cell
 from compute.jobs import Job
 from compute.plan import Failed
 from compute.plan import Progress as Measured
@@ -126,3 +128,34 @@ def list_jobs(console: Console, jobs: Iterable[Job]) -> None:
         cells: list[Any] = [job.id, job.run, job.state, f"{job.done}/{job.total}", job.failed, left]
         table.add_row(*(escape(str(cell)) for cell in [*cells, job.reason]))
     console.print(table)
+
+
+def list_calibration(console: Console, found: Calibration) -> None:
+    """Print the cells of a calibration as a table, the rule, and what it recommends."""
+    table = Table("step", "step size", "nbeta", "gamma", "LLC", "verdict", "problem", box=None)
+    for name in ("step", "step size", "nbeta", "gamma", "LLC"):
+        next(column for column in table.columns if column.header == name).justify = "right"
+    for cell in found.cells:
+        setting = [f"{value:g}" for value in cell.setting]
+        # The rest of a sentence says what to do; a table of cells has no room for it.
+        problem = cell.problem.removeprefix(f"{cell.verdict}: ").split(": ")[0]
+        row = [f"{cell.step:,}", *setting, _estimate(cell), cell.verdict, problem or "usable"]
+        style = "bold" if cell.setting == found.choice else None if cell.usable else "dim"
+        table.add_row(*map(escape, row), style=style)
+    console.print(table)
+    lines = [RULE]
+    if found.choice is None:
+        lines.append(f"no recommendation: {found.why}")
+    else:
+        step_size, nbeta, gamma = found.choice
+        lines.append(
+            f"recommended: step_size {step_size:g}, nbeta {nbeta:g}, gamma {gamma:g}: {found.why}"
+        )
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _estimate(cell: Cell) -> str:
+    if not math.isfinite(cell.llc):
+        return ""
+    return f"{cell.llc:.3g} ± {cell.standard_error:.2g}"

@@ -15,6 +15,7 @@ from compute.specs import AttentionMeasurement, key_parts
 from dashboard.context import Context
 from dashboard.figures.attention import head_file
 from dashboard.job_api import job_state
+from dashboard.refinements import Refinements
 from dashboard.structures import Structures
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -24,6 +25,7 @@ def register(server: Flask, context: Context) -> None:
     """Add the routes to the server."""
     prefix = context.prefix
     structures = Structures(context.library, context.payloads)
+    refinements = Refinements(context.library, context.payloads)
 
     @server.get(f"{prefix}data/<run>/<digest>.bin")
     def data(run: str, digest: str) -> Response:
@@ -32,6 +34,14 @@ def register(server: Flask, context: Context) -> None:
     @server.get(f"{prefix}data/<run>/<digest>/<graph>.bin")
     def structure(run: str, digest: str, graph: str) -> Response:
         return _for_ever(structures.data(run, digest, graph))
+
+    @server.get(f"{prefix}data/<run>/<digest>/refined/clusters.bin")
+    def clusters(run: str, digest: str) -> Response:
+        return _for_ever(refinements.clusters(run, digest))
+
+    @server.get(f"{prefix}data/<run>/<digest>/refined/effects/<graph>.bin")
+    def effects(run: str, digest: str, graph: str) -> Response:
+        return _for_ever(refinements.effects(run, digest, graph))
 
     @server.get(f"{prefix}data/<run>/attention/<digest>/<head>.bin")
     def attention(run: str, digest: str, head: str) -> Response:

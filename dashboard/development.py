@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
+from compute.llc_specs import CalibrationMeasurement, RefinedMeasurement
 from compute.records import (
-    AblationGraph,
-    AttentionPatterns,
-    Curvature,
-    ImportedValue,
     LanguageBehaviour,
-    LLCEstimate,
     NetworkMetrics,
-    Record,
     RegressionBehaviour,
 )
 from compute.runs import Run
@@ -25,66 +19,45 @@ from compute.specs import (
     CurvatureMeasurement,
     GraphMeasurement,
     ImportedMeasurement,
-    LLCMeasurement,
     Measurement,
     NetworkMeasurement,
     spec_digest,
     standard_measurements,
 )
+from dashboard.degeneracy import UNMEASURED, degeneracy_curves
 from dashboard.figures.agreement import Agreement, agreement
 from dashboard.figures.curves import (
     behaviour_curves,
-    curvature_curves,
     graph_curves,
-    imported_curve,
-    llc_curves,
 )
 from dashboard.figures.graphs import (
     GraphPoint,
     GraphSeries,
-    graph_point,
     graph_series,
-    shared_names,
 )
 from dashboard.figures.series import Curve
 from dashboard.labels import (
     ablation_label,
-    curvature_text,
     exact_twin,
     graph_key,
     graph_text,
-    imported_text,
     is_approximate,
-    llc_text,
     measurement_label,
     network_text,
     setting_order,
 )
+from dashboard.points import Groups, Point, by_setting, of_kind
 
-Kept: TypeAlias = (
-    GraphPoint
-    | NetworkMetrics
-    | LLCEstimate
-    | LanguageBehaviour
-    | RegressionBehaviour
-    | AttentionPatterns
-    | Curvature
-    | ImportedValue
-)
 State: TypeAlias = Literal["measured", "failed", "missing"]
 
-UNMEASURED = "not measured yet"
 NO_GRAPH = ""
-_NEVER_MISSING = (AttentionMeasurement, CurvatureMeasurement, ImportedMeasurement)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Point:
-    """What is kept of one record, under which setting and at which step."""
-
-    spec: Measurement
-    step: int
-    value: Kept
+_NEVER_MISSING = (
+    AttentionMeasurement,
+    CalibrationMeasurement,
+    CurvatureMeasurement,
+    ImportedMeasurement,
+    RefinedMeasurement,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,23 +108,6 @@ class Development:
         return next((c for c in every if c.id == curve_id), None)
 
 
-def condense(record: Record) -> Kept:
-    """Return a record without what no curve needs.
-
-    The prompts of a graph, the traces of an LLC, and attention patterns, which are read one by one.
-    """
-    if isinstance(record, AblationGraph):
-        return graph_point(record)
-    if isinstance(record, NetworkMetrics):
-        return dataclasses.replace(record, components=shared_names(record.components))
-    if isinstance(record, LLCEstimate):
-        empty = record.loss_trace[:, :0]
-        return dataclasses.replace(record, loss_trace=empty, baseline_trace=empty)
-    if isinstance(record, AttentionPatterns):
-        return dataclasses.replace(record, tokens=(), pattern=record.pattern[:, :0].copy())
-    return record
-
-
 def develop(
     run: Run, points: Iterable[Point], failures: Iterable[Failure], expected: Iterable[Measurement]
 ) -> Development:
@@ -159,17 +115,15 @@ def develop(
 
     What is measured on demand, of single checkpoints, or was imported is never counted as missing.
     """
-    groups = _by_setting(points)
+    groups = by_setting(points)
     broken = tuple(sorted(failures, key=lambda f: (f.step, f.kind)))
     graphs, curves = _graphs(run, groups)
     return Development(
         run=run,
         graphs=graphs,
         curves=(
-            *_llc(run, groups),
-            *_curvature(run, groups),
+            *degeneracy_curves(run, groups),
             *_behaviours(run, groups),
-            *_imported(run, groups),
         ),
         graph_curves=curves,
         failures=broken,
@@ -179,30 +133,11 @@ def develop(
     )
 
 
-_Groups: TypeAlias = dict[str, tuple[Measurement, dict[int, Kept]]]
-
-
-def _by_setting(points: Iterable[Point]) -> _Groups:
-    """Return points by the digest of their spec: one group is one curve."""
-    found: dict[str, dict[int, Kept]] = defaultdict(dict)
-    specs = {}
-    for point in points:
-        digest = spec_digest(point.spec)
-        specs[digest] = point.spec
-        found[digest][point.step] = point.value
-    return {d: (specs[d], found[d]) for d in sorted(found)}
-
-
-def _of_kind(groups: _Groups, kind: type[Measurement]) -> list[tuple[Measurement, dict[int, Kept]]]:
-    """Return the groups of one kind, most complete first."""
-    return sorted((g for g in groups.values() if isinstance(g[0], kind)), key=lambda g: -len(g[1]))
-
-
 _Graphs: TypeAlias = dict[str, tuple[GraphMeasurement, dict[int, GraphPoint]]]
 
 
 def _graphs(
-    run: Run, groups: _Groups
+    run: Run, groups: Groups
 ) -> tuple[dict[str, GraphSeries], dict[str, tuple[Curve, ...]]]:
     found = _named_graphs(run, groups)
     series: dict[str, GraphSeries] = {}
@@ -227,7 +162,7 @@ def _graphs(
     return series, curves
 
 
-def _named_graphs(run: Run, groups: _Groups) -> _Graphs:
+def _named_graphs(run: Run, groups: Groups) -> _Graphs:
     """Return the points of each graph setting by name, in the order of the menus.
 
     Of settings that differ in prompts only, the standard one has the plain name, or else the most
@@ -236,7 +171,7 @@ def _named_graphs(run: Run, groups: _Groups) -> _Graphs:
     found: _Graphs = {}
     standard = standard_measurements(run)
     for spec, points in sorted(
-        _of_kind(groups, GraphMeasurement), key=lambda group: group[0] not in standard
+        of_kind(groups, GraphMeasurement), key=lambda group: group[0] not in standard
     ):
         assert isinstance(spec, GraphMeasurement)
         name = graph_key(spec)
@@ -269,47 +204,22 @@ def _agreement(
 
 
 def _metrics_of(
-    graph: GraphMeasurement, groups: _Groups
+    graph: GraphMeasurement, groups: Groups
 ) -> list[tuple[NetworkMeasurement, dict[int, NetworkMetrics]]]:
     """Return the metrics of one graph setting: most complete first, then by threshold."""
     found = [
         (spec, {t: v for t, v in at.items() if isinstance(v, NetworkMetrics)})
-        for spec, at in _of_kind(groups, NetworkMeasurement)
+        for spec, at in of_kind(groups, NetworkMeasurement)
         if isinstance(spec, NetworkMeasurement) and spec.graph == graph
     ]
     return sorted(found, key=lambda pair: (-len(pair[1]), pair[0].threshold))
 
 
-def _llc(run: Run, groups: _Groups) -> list[Curve]:
+def _behaviours(run: Run, groups: Groups) -> list[Curve]:
     curves: list[Curve] = []
-    if not _of_kind(groups, LLCMeasurement):
-        return llc_curves(run.steps, {}, settings=UNMEASURED)
-    for i, (spec, found) in enumerate(_of_kind(groups, LLCMeasurement)):
-        assert isinstance(spec, LLCMeasurement)
-        records = {t: v for t, v in found.items() if isinstance(v, LLCEstimate)}
-        curves += llc_curves(
-            run.steps, records, settings=llc_text(spec), suffix=f"~{i + 1}" if i else ""
-        )
-    return curves
-
-
-def _curvature(run: Run, groups: _Groups) -> list[Curve]:
-    """Return the curves of curvature; none where nobody asked for it."""
-    curves: list[Curve] = []
-    for i, (spec, found) in enumerate(_of_kind(groups, CurvatureMeasurement)):
-        assert isinstance(spec, CurvatureMeasurement)
-        records = {t: v for t, v in found.items() if isinstance(v, Curvature)}
-        curves += curvature_curves(
-            run.steps, records, settings=curvature_text(spec), suffix=f"~{i + 1}" if i else ""
-        )
-    return curves
-
-
-def _behaviours(run: Run, groups: _Groups) -> list[Curve]:
-    curves: list[Curve] = []
-    if not _of_kind(groups, BehaviourMeasurement):
+    if not of_kind(groups, BehaviourMeasurement):
         return behaviour_curves(run.steps, {}, family=run.family, settings=UNMEASURED)
-    for i, (spec, found) in enumerate(_of_kind(groups, BehaviourMeasurement)):
+    for i, (spec, found) in enumerate(of_kind(groups, BehaviourMeasurement)):
         assert isinstance(spec, BehaviourMeasurement)
         records = {
             t: v for t, v in found.items() if isinstance(v, LanguageBehaviour | RegressionBehaviour)
@@ -322,21 +232,8 @@ def _behaviours(run: Run, groups: _Groups) -> list[Curve]:
     return curves
 
 
-def _imported(run: Run, groups: _Groups) -> list[Curve]:
-    """Return the curves of files, by name, source and file."""
-    found: list[tuple[tuple[str, str, str], Curve]] = []
-    for digest, (spec, points) in groups.items():
-        if isinstance(spec, ImportedMeasurement):
-            records = {t: v for t, v in points.items() if isinstance(v, ImportedValue)}
-            curve = imported_curve(
-                run.steps, records, name=spec.name, digest=digest, settings=imported_text(spec)
-            )
-            found.append(((spec.name, spec.source, spec.file), curve))
-    return [curve for _, curve in sorted(found, key=lambda pair: pair[0])]
-
-
 def _coverage(
-    run: Run, groups: _Groups, failures: Iterable[Failure], expected: Iterable[Measurement]
+    run: Run, groups: Groups, failures: Iterable[Failure], expected: Iterable[Measurement]
 ) -> tuple[Coverage, ...]:
     failed = {(f.step, f.kind) for f in failures}
     rows = []

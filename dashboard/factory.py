@@ -10,16 +10,29 @@ from dash import Dash, Input, Output
 from compute.errors import OntogenyError
 from compute.jobs import Jobs
 from compute.store import Store
-from dashboard import api, ids, job_api, shell
+from dashboard import api, calibration_api, chains_api, ids, job_api, shell
 from dashboard.context import Context
 from dashboard.library import Library
-from dashboard.pages import component, development, guide, jobs, network, states
+from dashboard.pages import (
+    calibration,
+    chains,
+    component,
+    development,
+    guide,
+    jobs,
+    network,
+    refined,
+    states,
+)
 from dashboard.payloads import Payloads
 from dashboard.security import content_policy, secure
 from dashboard.selection import choose_run
 
 ASSETS = Path(__file__).parent.parent / "assets"
-PAGES = cast("tuple[shell.Page, ...]", (development, network, component, jobs, guide))
+PAGES = cast(
+    "tuple[shell.Page, ...]",
+    (development, network, refined, chains, calibration, component, jobs, guide),
+)
 
 
 def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/") -> Dash:
@@ -51,7 +64,9 @@ def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/"
     app.layout = shell.root()
     _register(app, context)
     api.register(app.server, context)
+    chains_api.register(app.server, context)
     job_api.register(app.server, context, guarded=token is not None)
+    calibration_api.register(app.server, context, guarded=token is not None)
     policy = content_policy(app.csp_hashes())
     secure(app.server, policy=policy, token=token, prefix=path_prefix)
     return app

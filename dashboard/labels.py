@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from compute.llc_specs import CalibrationMeasurement, LLCMeasurement, LLCSpec, RefinedMeasurement
 from compute.runs import Run
 from compute.specs import (
     Ablation,
@@ -12,7 +13,6 @@ from compute.specs import (
     CurvatureMeasurement,
     GraphMeasurement,
     ImportedMeasurement,
-    LLCMeasurement,
     Measurement,
     NetworkMeasurement,
     standard_measurements,
@@ -24,6 +24,12 @@ TASK_LABELS = {
     "uniform": "uniform tokens, repeated",
     "passage": "passage",
     "regression": "linear regression",
+}
+DATA_LABELS = {
+    "train": "training data",
+    "heldout": "held-out text",
+    "unigram": "unigram tokens",
+    "uniform": "uniform tokens",
 }
 HOOKS = "queries, keys, values (Rocchetti’s nodes)"
 APPROXIMATION = "approximation"
@@ -100,11 +106,26 @@ def network_text(spec: NetworkMeasurement) -> str:
     return f"{edges}, {APPROXIMATION}" if is_approximate(spec.graph) else edges
 
 
+def chains_text(llc: LLCSpec) -> str:
+    """Return the settings of chains: how many of how many draws, and the numbers of their law.
+
+    >>> chains_text(LLCSpec(preconditioner="rmsprop"))
+    '4 × 200 · ε 0.001 · nβ 30 · γ 200 · batch 32 · RMSProp'
+    """
+    draws = f"up to {llc.ceiling}" if llc.rel_error else f"{llc.draws}"
+    parts = [f"{llc.chains} × {draws}", f"ε {llc.step_size:g}", f"nβ {llc.nbeta:g}"]
+    parts += [f"γ {llc.gamma:g}", f"batch {llc.batch_size}"]
+    return " · ".join(parts + (["RMSProp"] if llc.preconditioner == "rmsprop" else []))
+
+
 def llc_text(spec: LLCMeasurement) -> str:
-    """Return the settings of an LLC: chains and draws, and the three numbers of its dynamics."""
-    llc = spec.llc
-    size = f"{llc.chains} × {llc.draws}"
-    return f"{size} · ε {llc.step_size:g} · nβ {llc.nbeta:g} · γ {llc.gamma:g}"
+    """Return the settings of an LLC."""
+    return chains_text(spec.llc)
+
+
+def refined_text(spec: RefinedMeasurement) -> str:
+    """Return the settings of a refined LLC: what moves, on which data, and its chains."""
+    return f"{spec.parts} on {DATA_LABELS[spec.data]} · {chains_text(spec.llc)}"
 
 
 def imported_text(spec: ImportedMeasurement) -> str:
@@ -163,4 +184,8 @@ def measurement_label(spec: Measurement) -> str:
         return f"curvature, {curvature_text(spec)}"
     if isinstance(spec, ImportedMeasurement):
         return f"imported: {spec.name}"
+    if isinstance(spec, RefinedMeasurement):
+        return f"refined LLC, {refined_text(spec)}"
+    if isinstance(spec, CalibrationMeasurement):
+        return f"calibration, {chains_text(spec.llc)}"
     return "LLC" if isinstance(spec, LLCMeasurement) else "loss and behaviours"

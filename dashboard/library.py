@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 
 from compute.errors import BadRecord
+from compute.llc_specs import CalibrationMeasurement
 from compute.runs import Run
 from compute.specs import Measurement, key_parts, spec_digest, standard_measurements
 from compute.store import Store
-from dashboard.development import Development, Failure, Point, condense, develop
+from dashboard.development import Development, Failure, develop
+from dashboard.points import Point, condense
 
 CORRUPT = "this record is damaged in the store; delete it and compute it again"
 
@@ -44,11 +46,29 @@ class Library:
                 self._latest[name] = known
             return known[1]
 
+    def points(self, name: str) -> dict[str, Point]:
+        """Return what is kept of every readable record of a run's checkpoints, by its key.
+
+        Raises
+        ------
+        RunNotFound
+            If the store has no run of that name.
+        """
+        with self._lock:
+            steps = self.store.run(name).steps
+            found = {key: self._point(key) for key in self.store.keys(name)}
+            return {k: p for k, p in found.items() if p is not None and p.step in steps}
+
     def _read(self, name: str) -> Development:
         run = self.store.run(name)
         keys = self.store.keys(name)
         points = {key: self._point(key) for key in keys}
-        failures = [_failure(k, reason) for k, reason in self.store.failures(name).items()]
+        failures = [
+            _failure(k, reason)
+            for k, reason in self.store.failures(name).items()
+            # Cells of a calibration are meant to fail somewhere; its own page shows them.
+            if key_parts(k).kind != CalibrationMeasurement.kind
+        ]
         failures += [_failure(key, CORRUPT) for key, point in points.items() if point is None]
         found = [p for p in points.values() if p is not None and p.step in run.steps]
         return develop(run, found, failures, _expected(run, found))

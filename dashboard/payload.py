@@ -28,7 +28,7 @@ from dashboard.figures.metrics import MetricSeries
 from dashboard.figures.series import Curve
 from dashboard.labels import TASK_LABELS, ablation_meaning, compute_command, is_approximate
 
-VERSION = 3
+VERSION = 4
 STATE_CODES = {"measured": "m", "failed": "f", "missing": "-"}
 WEIGHT_SHARE_SHOWN = 0.9
 # Above so many edges not all are drawn at first, but the heaviest few; of wide graphs, more.
@@ -214,4 +214,6 @@ def _curve(curve: Curve, arrays: Arrays) -> dict[str, Any]:
         "values": arrays.add(curve.values, "f4"),
         "low": arrays.add(curve.low, "f4"),
         "high": arrays.add(curve.high, "f4"),
+        "verdicts": list(curve.verdicts),
+        "reasons": list(curve.reasons),
     }

@@ -41,6 +41,7 @@ class View:
     component: str | None
     theme: Theme
     compact: bool
+    smooth: bool
 
 
 def run_name(search: str | None) -> str | None:
@@ -99,4 +100,5 @@ def view_from_json(value: Mapping[str, Any]) -> View | None:
         component=str(component) if component else None,
         theme=theme(str(value.get("theme", ""))),
         compact=bool(value.get("compact", False)),
+        smooth=bool(value.get("smooth", False)),
     )

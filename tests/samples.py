@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
+from compute.llc_specs import (
+    CalibrationMeasurement,
+    LLCMeasurement,
+    RefinedMeasurement,
+)
 from compute.records import (
     AblationGraph,
     AttentionPatterns,
     Curvature,
     ImportedValue,
     LanguageBehaviour,
-    LLCEstimate,
     Measured,
     NetworkMetrics,
     Record,
@@ -27,17 +31,18 @@ from compute.specs import (
     CurvatureMeasurement,
     GraphMeasurement,
     ImportedMeasurement,
-    LLCMeasurement,
-    LLCSpec,
     Measurement,
     NetworkMeasurement,
 )
 from compute.worker import Failure, Outcome, Success, Task
+from tests.llc_samples import a_refined, an_estimate
 
 GRAPH = GraphMeasurement()
 NETWORK = NetworkMeasurement(graph=GRAPH)
 BEHAVIOUR = BehaviourMeasurement()
 LLC = LLCMeasurement()
+CALIBRATION = CalibrationMeasurement()
+REFINED = RefinedMeasurement()
 ATTENTION = AttentionMeasurement()
 CURVATURE = CurvatureMeasurement()
 IMPORTED = ImportedMeasurement(name="llc", source="a paper", file="0f" * 32)
@@ -117,22 +122,10 @@ def a_record(spec: Measurement, step: int = 0, *, prompts: int = 2) -> Record:
             graph_high=graph,
             graph_by_group=np.ones((2, 1), np.float32),
         )
-    if isinstance(spec, LLCMeasurement):
-        trace = np.ones((2, 3), np.float32)
-        return LLCEstimate(
-            llc=1.5,
-            standard_error=float("nan"),
-            per_chain=np.ones(2, np.float32),
-            unpaired=1.0,
-            loss_trace=trace,
-            baseline_trace=trace,
-            distance=np.ones(2, np.float32),
-            rhat=1.0,
-            ess=3.0,
-            finite_share=1.0,
-            initial_loss=2.0,
-            spec=LLCSpec(),
-        )
+    if isinstance(spec, LLCMeasurement | CalibrationMeasurement):
+        return an_estimate(spec.llc, 40.0, np.random.default_rng(step))
+    if isinstance(spec, RefinedMeasurement):
+        return a_refined(spec, {"L0H0": 2.0}, np.random.default_rng(step))
     if isinstance(spec, CurvatureMeasurement):
         return Curvature(
             trace=10.0 + step,

@@ -11,7 +11,7 @@ import pytest
 from compute.bundle import RECORDS_FILE, RUN_FILE, bundles, export_run, import_bundle
 from compute.errors import BadRecord, RunNotFound
 from compute.store import Store
-from tests.samples import BEHAVIOUR, GRAPH, a_digest, a_measured, a_run, a_task
+from tests.samples import BEHAVIOUR, CALIBRATION, GRAPH, a_digest, a_measured, a_run, a_task
 
 RUN = a_run()
 
@@ -50,6 +50,29 @@ def test_the_run_comes_as_shipped_without_paths_of_this_machine(other, bundle):
     run = other.run("small")
     assert (run.source, run.location, run.text) == ("shipped", "small", "")
     assert (run.steps, run.data_digest) == (RUN.steps, RUN.data_digest)
+
+
+def test_cells_of_a_calibration_that_failed_go_along_and_other_failures_stay(full, other, tmp_path):
+    cell, graph = (a_task(RUN, 1, spec).key for spec in (CALIBRATION, GRAPH))
+    full.put_failure(cell, "4 of 4 SGLD chains diverged")
+    full.put_failure(graph, "cannot read /home/me/secret")
+    export_run(full, RUN, tmp_path / "bundle")
+    assert "secret" not in (tmp_path / "bundle" / RUN_FILE).read_text()
+    import_bundle(other, tmp_path / "bundle")
+    assert other.failures("small") == {cell: "4 of 4 SGLD chains diverged"}
+
+
+@pytest.mark.parametrize("key", ["soup", "graph/2/small/0/ab", "calibration/1/another/0/ab"])
+def test_a_failure_that_is_no_cell_of_this_run_is_left_out(other, bundle, key):
+    about = json.loads((bundle / RUN_FILE).read_text())
+    about["failures"] = {key: "because"}
+    (bundle / RUN_FILE).write_text(json.dumps(about))
+    if key == "soup":
+        with pytest.raises(BadRecord, match="does not describe a bundle"):
+            import_bundle(other, bundle)
+    else:
+        import_bundle(other, bundle)
+        assert other.failures("small") == {}
 
 
 def test_a_bundle_says_what_it_is(bundle):

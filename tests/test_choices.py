@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 
 import pytest
 
@@ -10,6 +11,8 @@ from compute.specs import (
     GraphMeasurement,
     NetworkMeasurement,
     demanded_measurements,
+    llc_measurement,
+    refined_measurement,
     standard_measurements,
 )
 from tests.samples import a_run
@@ -59,12 +62,51 @@ def test_a_passage_stays_one_prompt():
 def test_what_is_not_standard_is_measured_when_it_is_named():
     specs = chosen_measurements(RUN, asked("--kinds", "attention,curvature,llc"))
     assert [spec.kind for spec in specs] == ["llc", "attention", "curvature"]
-    assert specs[1:] == list(demanded_measurements(RUN))
+    assert specs[1:] == [s for s in demanded_measurements(RUN) if s.kind != "refined"]
+
+
+def test_refined_llcs_are_of_every_part_on_every_data():
+    specs = chosen_measurements(RUN, asked("--parts", "heads, mlps", "--on", "train,uniform"))
+    assert specs == [
+        refined_measurement(RUN, parts, data)
+        for parts in ("heads", "mlps")
+        for data in ("train", "uniform")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--on", "heldout"], ("heads", "heldout")),
+        (["--parts", "layers"], ("layers", "train")),
+        (["--kinds", "refined"], ("heads", "train")),
+    ],
+)
+def test_a_refined_llc_is_of_heads_on_the_training_data_unless_one_says_so(arguments, named):
+    (spec,) = chosen_measurements(RUN, asked(*arguments))
+    assert (spec.parts, spec.data) == named
+    usual = llc_measurement(RUN).llc
+    assert spec.llc == dataclasses.replace(usual, draws=usual.draws // 2)
+
+
+def test_options_of_graphs_and_of_refined_llcs_add_up():
+    specs = chosen_measurements(RUN, asked("--ablation", "mean", "--parts", "mlps"))
+    assert [spec.kind for spec in specs] == 4 * ["graph"] + 4 * ["network"] + ["refined"]
+
+
+def test_a_regression_has_no_tokens_to_draw():
+    run = dataclasses.replace(RUN, family="regression")
+    assert chosen_measurements(run, asked("--on", "heldout"))[0].data == "heldout"
+    with pytest.raises(SettingsError, match="no data 'unigram' for small; there are train, held"):
+        chosen_measurements(run, asked("--on", "unigram"))
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (["--parts", "tails"], "parts 'tails' is unknown; use one of heads, mlps, layers, embedd"),
+        (["--on", "test"], "--on: no data 'test' for small; there are train, heldout, unigram, un"),
+        (["--parts", "heads", "--kinds", "llc"], "no kind 'llc'; there are refined"),
         (["--ablation", "noise"], "ablation 'noise' is unknown; use one of zero, mean, resample"),
         (["--task", "regression"], "no task 'regression' on small; there are text, unigram"),
         (["--kinds", "graf"], "no kind 'graf'; there are attention, behaviour, curvature, graph"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,11 @@ def first_step(values: dict[int, float], level: float) -> int:
 
 
 def llc_text(estimate) -> str:
-    return f"{estimate.llc:.1f} ± {1.96 * estimate.standard_error:.1f}"
+    return f"{estimate.llc:.1f} ± {1.96 * estimate.standard_error:.1f}".replace("-", "−")
+
+
+def verdicts(found: dict[int, Measured]) -> Counter[str]:
+    return Counter(m.record.verdict for m in found.values())
 
 
 def language_facts(store: Store) -> list[str]:
@@ -150,6 +155,7 @@ def language_facts(store: Store) -> list[str]:
         f"{llc_text(at(llc, bump))} at step {bump:,}",
         f"{llc_text(at(llc, dip))} at step {dip:,}",
         f"{llc_text(at(llc, last))} at step {last:,}",
+        f"{verdicts(llc)['healthy']} of the 107 estimates are healthy",
         f"`{best}` is spreader {rank(store, best, 0)} of 22 at step 0, "
         f"{rank(store, best, bump)} at {bump:,} and {rank(store, best, last)} at the end",
     ]
@@ -321,6 +327,7 @@ def regression_facts(store: Store) -> list[str]:
         f"{at(behaviour, quiet).ridge_distance:.2f} at step {quiet:,} and "
         f"{at(behaviour, last).ridge_distance:.2f} at step {last:,}",
         f"below zero up to step {max(negative):,}",
+        f"{verdicts(llc)['not at a minimum']} of the 139 estimates say so",
         f"{llc_text(at(llc, peak))} at step {peak:,}",
         f"{llc_text(at(llc, last))} at step {last:,}",
     ]

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from compute.measure.chain_loss import Data, Params
+from compute.llc_records import LLCEstimate
+from compute.llc_specs import LLCSpec
+from compute.measure.chain_loss import Data
+from compute.measure.coordinates import Params
 from compute.measure.llc import estimate_llc
-from compute.records import LLCEstimate
-from compute.specs import LLCSpec
 
 DIMENSIONS = 12
 NO_DATA = torch.zeros(1)

@@ -1,12 +1,16 @@
 /** The view in the URL. Steps are numbers of steps, not indices; unknown keys are ignored. */
 
 import { curvesOf } from "./payload.mjs";
+import { ROLE } from "./graph_colour.mjs";
 import { nearestIndex } from "./axis.mjs";
+import { refinements } from "./refined_curves.mjs";
 import { step as formatStep } from "./format.mjs";
 
 const AXES = ["log", "linear", "index"];
 const PAUSE = 250;
 const ALL = "all";
+/** The curves of the LLC, one for each setting. */
+const LLC = /^llc(~\d+)?$/;
 
 /** Return the state that a URL's query asks for, with defaults, and notes on what could not be. */
 export function readAddress(query, payload, defaults) {
@@ -16,6 +20,7 @@ export function readAddress(query, payload, defaults) {
   const graph = payload.graphs[name];
   const metrics = graph?.metrics.map((m) => m.id) ?? [];
   const names = graph?.components.map((c) => c.name) ?? [];
+  const refined = Object.keys(refinements(payload));
   const state = {
     index: readStep(asked.get("step"), payload, notes),
     graph: name,
@@ -27,6 +32,10 @@ export function readAddress(query, payload, defaults) {
     lanes: readLanes(asked.get("lanes"), payload, name, defaults.lanes),
     since: asked.has("since") ? nearestIndex(payload.steps, Number(asked.get("since")) || 0) : 0,
     zoom: readZoom(asked.get("zoom"), payload.steps),
+    refined: oneOf(asked.get("refined"), refined, refined[0] ?? ""),
+    colour: oneOf(asked.get("colour"), refined, ROLE),
+    smooth: asked.get("smooth") === "1",
+    llc: oneOf(asked.get("llc"), payload.curves.map((c) => c.id).filter((id) => LLC.test(id)), "llc"),
   };
   return { state, notes };
 }
@@ -46,6 +55,10 @@ export function writeAddress(state, payload) {
   query.set("lanes", state.lanes.join(","));
   if (state.since) query.set("since", payload.steps[state.since]);
   if (state.zoom) query.set("zoom", state.zoom.map((t) => Math.round(t)).join("-"));
+  if (state.smooth) query.set("smooth", 1);
+  if (state.llc !== "llc") query.set("llc", state.llc);
+  if (state.refined !== (Object.keys(refinements(payload))[0] ?? "")) query.set("refined", state.refined);
+  if (state.colour !== ROLE) query.set("colour", state.colour);
   for (const [name, value] of [...query]) if (value === "" || value === "null") query.delete(name);
   return `?${query.toString().replaceAll("%2C", ",").replaceAll("%7E", "~").replaceAll("%40", "@")}`;
 }

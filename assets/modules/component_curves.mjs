@@ -5,6 +5,7 @@ import { curvesOfComponent, placesOf, rangeOf, textAt } from "./component_values
 import { hideTooltip, showTooltip } from "./tooltip.mjs";
 import { number, step as formatStep } from "./format.mjs";
 import { absence } from "./coverage.mjs";
+import { believed, verdictMarks } from "./refined_marks.mjs";
 
 const HEIGHT = 64;
 const PAD = 4;
@@ -119,11 +120,13 @@ function drawCurve({ curve, range, picture }, { axis, payload }, width) {
   const x = (i) => axis.fraction(i) * width;
   const y = heightOf(range);
   const steps = payload.steps.length;
+  const shown = believed(curve);
   const zero = curve.signed ? [svg("line", { class: "multiple-zero", x1: 0, x2: width, y1: y(0), y2: y(0) })] : [];
   return picture.replaceChildren(
     ...zero,
-    svg("path", { class: `multiple-band ${curve.group}`, d: bandPath(curve, steps, x, y) }),
-    svg("path", { class: `multiple-line ${curve.group}`, d: linePath(curve.values, steps, x, y) }),
+    svg("path", { class: `multiple-band ${curve.group}`, d: bandPath(shown, steps, x, y) }),
+    svg("path", { class: `multiple-line ${curve.group}`, d: linePath(shown.values, steps, x, y) }),
+    ...verdictMarks(curve, x, y, range),
   );
 }
 
@@ -132,7 +135,7 @@ function heightOf([low, high]) {
 }
 
 /** Return the line through the known values: a gap stays a gap, a value alone is a point. */
-function linePath(values, steps, x, y) {
+export function linePath(values, steps, x, y) {
   let path = "";
   for (let i = 0; i < steps; i++) {
     if (!Number.isFinite(values[i])) continue;
@@ -144,7 +147,7 @@ function linePath(values, steps, x, y) {
 }
 
 /** Return the area between both ends of the intervals, one piece for each stretch without a gap. */
-function bandPath({ low, high }, steps, x, y) {
+export function bandPath({ low, high }, steps, x, y) {
   let path = "";
   for (let i = 0; i < steps; i++) {
     if (!known(low, high, i)) continue;

@@ -5,6 +5,7 @@ import { edgeCount, edgeEnds, edgeValue } from "./edges.mjs";
 import { headOf, parse } from "./places.mjs";
 import { PART_NAMES } from "./marks.mjs";
 import { findCurve, placeOf } from "./payload.mjs";
+import { refinements } from "./refined_curves.mjs";
 import { rankAll, rankEnds } from "./ranking.mjs";
 
 const SCORES = [["previous", "previous token"], ["induction", "prefix matching"]];
@@ -34,7 +35,7 @@ export function curvesOfComponent({ payload, state }) {
     id: m.id, name: m.name, unit: m.unit ?? "", group: "graph", kind: "network", settings: graph.nodeSettings,
     values: pick(m.values), low: pick(m.low), high: pick(m.high),
   }));
-  return [...effects(payload, state, graph, pick), ...scores(payload, state), ...metrics];
+  return [...effects(payload, state, graph, pick), ...scores(payload, state), ...refined(payload, state), ...metrics];
 }
 
 function effects(payload, { component }, graph, pick) {
@@ -59,6 +60,12 @@ function scores(payload, state) {
     const curve = findCurve(payload, state.graph, `${id}@${head}`);
     return curve ? [{ ...curve, id, name, unit: "mean attention, 0 to 1", kind: "behaviour", floor: 0 }] : [];
   });
+}
+
+function refined(payload, { component }) {
+  return Object.values(refinements(payload)).flat().filter((curve) => curve.component === component).map((curve) => ({
+    ...curve, name: "refined LLC", unit: `λ̂, ${curve.settings.split(" · ")[0]}`, kind: "refined",
+  }));
 }
 
 /** Return the ends of a curve's axis, the same at every checkpoint: bands included, 0 where it is near. */

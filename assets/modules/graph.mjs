@@ -6,6 +6,7 @@
  */
 
 import { buildPanel, fillTools, syncTools } from "./graph_panel.mjs";
+import { colouring, fillColourMenu, hatching } from "./graph_colour.mjs";
 import { createEdges } from "./edge_layer.mjs";
 import { createNodes } from "./node_layer.mjs";
 import { decimals } from "./format.mjs";
@@ -15,11 +16,14 @@ import { fillHead, paintHead } from "./graph_head.mjs";
 import { followPointer, summarise } from "./graph_reading.mjs";
 import { layerStride, placeComponents } from "./places.mjs";
 import { placeOf } from "./payload.mjs";
-import { setAttribute, setClass, svg } from "./elements.mjs";
+import { element, setAttribute, setClass, svg } from "./elements.mjs";
 
 /** Build the graph panel and return its `update(model, changed)`. */
 export function createGraph(model, signal) {
   const parts = buildPanel(model);
+  parts.colourScale = element("div", { class: "graph-scale" });
+  parts.canvas.append(parts.colourScale);
+  parts.picture.prepend(hatching());
   let drawing = null;
 
   function rebuild() {
@@ -43,6 +47,7 @@ export function createGraph(model, signal) {
     if (anew) fillHead(parts, model);
     if (anew || changed.has("metric")) fillTools(parts, model);
     if (anew || changed.has("component")) choose(drawing, parts, model);
+    if (anew || changed.has("colour") || changed.has("scheme")) colour(drawing, parts, model);
     paint(drawing, parts, model);
   }
   return { update, summary: () => summarise(drawing, model) };
@@ -61,7 +66,17 @@ function draw(graph, parts, model, width, height) {
     nodes: createNodes(parts.nodes, graph, layout, model),
     weightPlaces: decimals(graph.heaviest),
     drawn: drawnEdges(graph, model.state.index, model.state.threshold, model.state.top),
+    colour: null,
   };
+}
+
+/** Choose what colours say, and show the scale where they stand for numbers. */
+function colour(drawing, parts, model) {
+  fillColourMenu(parts.colours, model);
+  const found = drawing && colouring(model);
+  if (drawing) drawing.colour = found;
+  setClass(parts.canvas, "coloured", Boolean(found));
+  parts.colourScale.replaceChildren(...(found ? [found.legend] : []));
 }
 
 function layerRows({ layers, row, box, labels, room }, width) {
@@ -102,7 +117,7 @@ function paint(drawing, parts, model) {
   const drawn = drawnEdges(graph, state.index, state.threshold, state.top);
   drawing.drawn = drawn;
   drawing.edges.paint(state.index, drawn, placeOf(graph, state.component));
-  drawing.nodes.paint(state.index, graph.metrics.find((m) => m.id === state.metric));
+  drawing.nodes.paint(state.index, graph.metrics.find((m) => m.id === state.metric), drawing.colour);
   paintHead(parts, model, drawn);
   showState(parts, model, !drawn.measured);
   syncTools(parts, model, drawing);

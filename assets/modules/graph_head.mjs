@@ -13,6 +13,7 @@ export function buildHead() {
     ofWeight: element("span", { class: "of-weight", text: " of weight" }),
     tasks: element("span", { class: "slot" }),
     settings: element("span", { class: "panel-settings" }),
+    colours: element("span", { class: "choice graph-colours", hidden: true }),
   };
   parts.approximate.append(element("strong", { text: "approximation" }), element("span"));
   parts.abbreviated = parts.approximate.lastChild;
@@ -22,7 +23,7 @@ export function buildHead() {
     parts.approximate,
     element("span", { class: "panel-fact graph-count" }, parts.count, parts.ofWeight),
   );
-  byId("graph-choice").replaceChildren(parts.tasks, parts.settings);
+  byId("graph-choice").replaceChildren(parts.tasks, parts.settings, parts.colours);
   return parts;
 }
 

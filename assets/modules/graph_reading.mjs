@@ -78,7 +78,7 @@ function describeEdge({ graph, weightPlaces }, edge, { state }, foot) {
   };
 }
 
-function describeNode({ graph }, node, { state, payload }, foot) {
+function describeNode({ graph, colour }, node, { state, payload }, foot) {
   const { name } = graph.components[node];
   const at = state.index * graph.components.length + node;
   const part = PART_NAMES[parse(name).part];
@@ -87,6 +87,8 @@ function describeNode({ graph }, node, { state, payload }, foot) {
   const source = name !== "LOGITS";
   if (source) rows.push([language ? "loss when ablated" : "squared error when ablated", change(graph.lossChange[at], graph.lossError[at], language ? " nats" : "")]);
   if (source && language) rows.push(["right token’s logit", change(graph.logitChange[at], graph.logitError[at], "")]);
+  const refined = colour?.textOf(node, state.index);
+  if (refined) rows.push(["refined LLC", refined]);
   const told = source && Number.isFinite(graph.lossChange[at]);
   const logits = Number.isFinite(graph.logitChange[at]);
   const words = `Ablating it hurts where the ${language ? "loss" : "error"} rises (+)${logits ? " and the right token’s logit falls (−)" : ""}.`;
@@ -113,7 +115,8 @@ export function summarise(drawing, model) {
   const { graph, weightPlaces, drawn } = drawing;
   const [from, to] = edgeEnds(graph, index, best).map((c) => graph.components[c].name);
   const about = graph.approximate ? `Approximation, ${agreementWords(graph.agreement, index).short}. ` : "";
-  return `${about}${number(drawn.edges.length, 0)} of ${number(drawn.all, 0)} edges. Heaviest edge ${from} to ${to}, ${number(edgeValue(graph, index, best), weightPlaces)}.`;
+  const coloured = drawing.colour ? ` ${drawing.colour.highest(index)}` : "";
+  return `${about}${number(drawn.edges.length, 0)} of ${number(drawn.all, 0)} edges. Heaviest edge ${from} to ${to}, ${number(edgeValue(graph, index, best), weightPlaces)}.${coloured}`;
 }
 
 function heaviest({ graph, drawn }, index) {

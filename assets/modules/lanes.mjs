@@ -7,6 +7,7 @@ import { byId, element, select, setAttribute, setClass, setText } from "./elemen
 import { componentCurve, curvesOf, findCurve } from "./payload.mjs";
 import { decimals, largest, number, spread, step as formatStep } from "./format.mjs";
 import { absence, failureAt, fillAbsence, remedyOf } from "./coverage.mjs";
+import { createVerdict, isDoubted, verdictLegend } from "./verdicts.mjs";
 import { headOf } from "./places.mjs";
 
 const GROUPS = { llc: "degeneracy", loss: "loss", graph: "graph", behaviour: "behaviour" };
@@ -32,10 +33,11 @@ export function createLanes(model, signal) {
     lanes = meta.lanes.map((place) => buildLane(model, place)).filter((lane) => lane.curve);
     const empty = lanes.find((lane) => lane.empty);
     if (empty) empty.first = true;
-    const focused = [...parts.readouts.children].findIndex((readout) => readout.contains(document.activeElement));
+    const active = document.activeElement;
+    const focused = [...parts.readouts.children].findIndex((readout) => readout.contains(active));
     parts.readouts.replaceChildren(...lanes.map((lane) => lane.readout));
-    if (focused >= 0) parts.readouts.children[focused]?.querySelector("select")?.focus();
-    parts.plane.replaceChildren(...lanes.flatMap((l) => [l.hatch, l.dot, l.ownDot]), parts.ghost, parts.cursor, parts.box);
+    if (focused >= 0) parts.readouts.children[focused]?.querySelector(active.tagName)?.focus();
+    parts.plane.replaceChildren(...lanes.flatMap((l) => [l.hatch, l.dot, l.ownDot, ...(l.legend ? [l.legend] : [])]), parts.ghost, parts.cursor, parts.box);
     update(model, new Set());
   }
 
@@ -68,7 +70,11 @@ function buildLane(model, place) {
     unit: element("span", { class: "lane-unit", text: curve?.unit ?? "" }),
     heads: curvesOf(payload, state.graph).filter((c) => c.id.startsWith(`${place.id}@`)),
     settings: element("div", { class: "readout-settings" }),
+    verdict: createVerdict(),
+    smooth: curve?.verdicts?.length ? smoothToggle(place, model) : null,
+    legend: curve?.verdicts?.length ? verdictLegend(curve) : null,
   };
+  if (lane.legend) lane.legend.style.top = `${place.top}px`;
   lane.hatch.style.top = `${place.top}px`;
   lane.hatch.style.height = `${place.height}px`;
   if (curve) {
@@ -87,10 +93,20 @@ function buildReadout(lane, model, own) {
     : laneMenu(lane, model);
   return element(
     "div", { class: "readout", "data-lane": lane.curve.id },
-    element("div", { class: "readout-head" }, name, lane.unit),
+    element("div", { class: "readout-head" }, name, lane.curve.verdicts?.length ? element("span", { class: "lane-line" }, lane.unit, lane.smooth) : lane.unit),
     element("div", { class: "readout-value" }, lane.value, lane.error, lane.besideValue),
+    lane.verdict.node,
     lane.settings,
   );
+}
+
+/** A smooth curve needs a few believed points; without them the lane stays as it is. */
+function smoothToggle(place, model) {
+  const on = model.state.smooth;
+  return element("button", {
+    type: "button", class: "text-button toggle", text: "smooth", "aria-pressed": String(on), onclick: () => model.set({ smooth: !on }),
+    title: on && !place.smooth ? "Too few healthy points to draw a smooth curve through" : "A smooth curve with its 95 % band through the healthy points (a Gaussian process on ln(t + 1))",
+  });
 }
 
 function laneMenu(lane, model) {
@@ -101,8 +117,7 @@ function laneMenu(lane, model) {
     const lanes = model.state.lanes.flatMap((id) => (id === lane.curve.id ? (chosen === "-" ? [] : [chosen]) : [id]));
     model.set({ lanes });
   };
-  const menu = select({ class: "menu lane-name", "aria-label": `Lane: ${lane.curve.name}`, onchange: change }, options, lane.curve.id);
-  return menu;
+  return select({ class: "menu lane-name", "aria-label": `Lane: ${lane.curve.name}`, onchange: change }, options, lane.curve.id);
 }
 
 /** Return the curves that can be shown as groups of options. */
@@ -130,6 +145,7 @@ function paintLane(lane, model, x) {
   setText(lane.settings, failure || lane.curve.settings);
   setAttribute(lane.settings, "title", failure || lane.curve.settings);
   setAttribute(lane.value, "title", known || imported ? "" : absence(model, kind));
+  paintVerdict(lane, index, known);
   const error = known ? spread(lane.curve.low[index], lane.curve.high[index], lane.places) : "";
   setText(lane.error, error ? `± ${error}` : "");
   if (lane.empty) fillAbsence(lane.hatch, model, kind, !lane.first ? "" : kind === "network" ? remedyOf(model) : "compute");
@@ -138,6 +154,22 @@ function paintLane(lane, model, x) {
   const beside = lane.beside?.values[index];
   place(lane.ownDot, x, beside ?? NaN, lane);
   setText(lane.besideValue, Number.isFinite(beside) ? `${lane.beside.name} ${number(beside, lane.places)}` : "");
+}
+
+/** Of a value that is judged, say how; one that is not healthy does not look so. */
+function paintVerdict(lane, index, known) {
+  const { verdicts, reasons, settings } = lane.curve;
+  if (!verdicts?.length) return;
+  const doubted = isDoubted(lane.curve, index);
+  lane.verdict.say(known ? verdicts[index] : "", reasons[index], settings);
+  lane.settings.hidden = known;
+  setText(lane.smooth, smoothText(lane, index));
+  for (const node of [lane.value, lane.dot]) setClass(node, "doubted", doubted);
+}
+
+function smoothText({ place: { smooth }, places }, index) {
+  if (!Number.isFinite(smooth?.values[index] ?? NaN)) return "smooth";
+  return `smooth ${number(smooth.values[index], places)} ± ${spread(smooth.low[index], smooth.high[index], places)}`;
 }
 
 /** Return the component whose own curve is highest at a checkpoint. */
@@ -151,7 +183,9 @@ function place(dot, x, value, lane) {
   dot.style.display = Number.isFinite(value) ? "" : "none";
   if (!Number.isFinite(value)) return;
   const [low, high] = lane.place.range;
-  const y = lane.place.top + lane.place.height * (1 - (value - low) / (high - low));
+  const margin = 0.06 * (high - low);
+  const inside = value > high ? high - margin : value < low ? low + margin : value;
+  const y = lane.place.top + lane.place.height * (1 - (inside - low) / (high - low));
   dot.style.transform = `translate(${x.toFixed(1)}px,${y.toFixed(1)}px)`;
 }
 

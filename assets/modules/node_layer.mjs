@@ -1,6 +1,6 @@
 /**
- * Components as SVG, in two ways with one face: `paint(index, metric)`, `raise(chosen)`, `point(i)`
- * and `radius(i)`.
+ * Components as SVG, in two ways with one face: `paint(index, metric, colour)`, `raise(chosen)`,
+ * `point(i)` and `radius(i)`; `colour` is a `colouring`, or null where the kind gives the colour.
  *
  * Up to some hundreds have an element each, which can be clicked and reached by the keyboard. A
  * crowd shares one path for each kind; one movable mark stands for the component that has the focus.
@@ -34,10 +34,13 @@ function single(group, graph, layout, model) {
   const items = graph.components.map((component, i) => buildNode(component, i, layout, model, group));
   group.replaceChildren(...items.map((item) => item.node));
 
-  function paint(index, metric) {
+  function paint(index, metric, colour) {
     const found = sizes(graph, layout, metric, index);
     items.forEach((item, i) => {
       setClass(item.node, "unknown", found[i] < 0);
+      setClass(item.node, "doubted", colour?.isDoubted(i, index) ?? false);
+      const fill = colour?.fillOf(i, index) ?? "";
+      if (fill !== item.fill) item.shape.style.fill = item.fill = fill;
       const radius = found[i] < 0 ? layout.radius(0) : Math.round(found[i] * 10) / 10;
       if (radius === item.radius) return;
       item.radius = radius;
@@ -74,7 +77,7 @@ function buildNode(component, i, layout, model, group) {
     },
     svg("circle", { r: Math.min(REACH, layout.room / 2), class: "target" }), shape, label,
   );
-  return { node, shape, label, wide: component.kind === "layer" ? 1.25 : 1, radius: -1 };
+  return { node, shape, label, wide: component.kind === "layer" ? 1.25 : 1, radius: -1, fill: "" };
 }
 
 /** Return where an arrow key leads from a component: along the list, or with Shift to another layer. */
@@ -86,8 +89,8 @@ function step(event, places, i) {
 }
 
 function crowd(group, graph, layout, model) {
-  const kinds = [...new Set(graph.components.map((c) => c.kind))];
-  const paths = Object.fromEntries([...kinds, "unknown"].map((kind) => [kind, { node: svg("path", { class: "shape" }), d: "" }]));
+  const paths = new Map();
+  const marks = svg("g");
   const ring = mark(graph, layout, "selected");
   const focus = mark(graph, layout, "focus");
   const hover = mark(graph, layout, "hover");
@@ -99,10 +102,19 @@ function crowd(group, graph, layout, model) {
     const next = step(event, layout.places, at);
     if (next >= 0) move(next);
   });
-  group.replaceChildren(
-    ...Object.entries(paths).map(([kind, { node }]) => svg("g", { class: `crowd ${kind}` }, node)),
-    ...ends.map((end) => end.node), hover.node, ring.node, focus.node,
-  );
+  group.replaceChildren(marks, ...ends.map((end) => end.node), hover.node, ring.node, focus.node);
+
+  /** Return the path that all components of a kind and a colour share. */
+  function shared(kind, fill) {
+    const key = `${kind} ${fill}`;
+    if (!paths.has(key)) {
+      const node = svg("path", { class: "shape" });
+      node.style.fill = fill;
+      marks.append(svg("g", { class: `crowd ${kind}` }, node));
+      paths.set(key, { node, d: "", next: "" });
+    }
+    return paths.get(key);
+  }
 
   function move(i) {
     at = i;
@@ -111,17 +123,16 @@ function crowd(group, graph, layout, model) {
     setAttribute(focus.node, "aria-pressed", String(i === chosen));
   }
 
-  function paint(index, metric) {
+  function paint(index, metric, colour) {
     found = sizes(graph, layout, metric, index);
-    const d = Object.fromEntries(Object.keys(paths).map((kind) => [kind, ""]));
     graph.components.forEach(({ kind }, i) => {
       const { x, y } = layout.places[i];
-      d[found[i] < 0 ? "unknown" : kind] += outline(kind, x, y, found[i] < 0 ? layout.radius(0) : found[i]);
+      const path = shared(found[i] < 0 ? "unknown" : kind, colour?.fillOf(i, index) ?? "");
+      path.next += outline(kind, x, y, found[i] < 0 ? layout.radius(0) : found[i]);
     });
-    for (const [kind, path] of Object.entries(paths)) {
-      if (path.d === d[kind]) continue;
-      path.d = d[kind];
-      path.node.setAttribute("d", path.d);
+    for (const path of paths.values()) {
+      if (path.d !== path.next) path.node.setAttribute("d", path.next);
+      Object.assign(path, { d: path.next, next: "" });
     }
     ring.put(chosen, found[chosen]);
     focus.put(at, found[at]);

@@ -3,7 +3,7 @@
 import { byId, element, select, setAttribute, setText } from "./elements.mjs";
 import { laneOptions, paintGhost } from "./lanes.mjs";
 
-const VIEW_FIELDS = ["graph", "axis", "lanes", "metric", "component", "scheme", "compact", "payload"];
+const VIEW_FIELDS = ["graph", "axis", "lanes", "metric", "component", "scheme", "compact", "smooth", "payload"];
 const AXES = { log: "log", linear: "linear", index: "index" };
 const MOVED = 4;
 
@@ -88,6 +88,7 @@ function ask({ payload, state }) {
       component: state.component,
       theme: state.scheme,
       compact: state.compact,
+      smooth: state.smooth,
     },
   });
 }

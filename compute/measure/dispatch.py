@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from compute.errors import MeasurementError
+from compute.llc_records import LLCEstimate, RefinedLLC
+from compute.llc_specs import CalibrationMeasurement, LLCMeasurement, RefinedMeasurement
 from compute.measure.ablation import ablation_graph
 from compute.measure.attention_patterns import measure_attention
 from compute.measure.attribution import attribution_graph
 from compute.measure.behaviour import language_behaviour, regression_behaviour
-from compute.measure.chain_loss import Loss, Params
+from compute.measure.chain_loss import Loss
+from compute.measure.coordinates import Params
 from compute.measure.hessian import estimate_curvature
 from compute.measure.hook_graph import hook_graph
 from compute.measure.llc import estimate_llc
 from compute.measure.model_loss import functional_loss
 from compute.measure.network import measure_network
+from compute.measure.refined import estimate_refined
 from compute.measure.tasks import Texts, context_length, draw_batch, draw_windows
 from compute.models.developments.regression_transformer import (
     RegressionTransformer,
     draw_sequences,
 )
 from compute.models.loading import LoadedModel
-from compute.records import AblationGraph, Curvature, LLCEstimate, NetworkMetrics, Record
+from compute.models.weights import weights_of
+from compute.records import AblationGraph, Curvature, NetworkMetrics, Record
 from compute.specs import (
     AttentionMeasurement,
     BehaviourMeasurement,
     CurvatureMeasurement,
     GraphMeasurement,
     ImportedMeasurement,
-    LLCMeasurement,
     Measurement,
     NetworkMeasurement,
     TaskSpec,
@@ -54,8 +59,10 @@ def measure(spec: Measurement, model: LoadedModel, texts: Texts) -> Record:
     match spec:
         case GraphMeasurement():
             return _graph(spec, model, texts)
-        case LLCMeasurement():
+        case LLCMeasurement() | CalibrationMeasurement():
             return _llc(spec, model, texts)
+        case RefinedMeasurement():
+            return _refined(spec, model, texts)
         case CurvatureMeasurement():
             return _curvature(spec, model, texts)
         case BehaviourMeasurement():
@@ -101,9 +108,49 @@ def _graph(spec: GraphMeasurement, model: LoadedModel, texts: Texts) -> Ablation
     )
 
 
-def _llc(spec: LLCMeasurement, model: LoadedModel, texts: Texts) -> LLCEstimate:
+def _llc(
+    spec: LLCMeasurement | CalibrationMeasurement, model: LoadedModel, texts: Texts
+) -> LLCEstimate:
     loss, params, data, generator = _training_loss(spec, model, texts)
-    return estimate_llc(loss, params, data, spec.llc, generator)
+    ignorant = _ignorant_loss(model, data)
+    return estimate_llc(loss, params, data, spec.llc, generator, ignorant_loss=ignorant)
+
+
+def _refined(spec: RefinedMeasurement, model: LoadedModel, texts: Texts) -> RefinedLLC:
+    generator = torch.Generator().manual_seed(spec.seed)
+    data = _refined_samples(spec, model, texts, generator)
+    loss, params = functional_loss(model.module, model.family)
+    parts = weights_of(model, spec.parts)
+    ignorant = _ignorant_loss(model, data)
+    return estimate_refined(loss, params, parts, data, spec.llc, generator, ignorant_loss=ignorant)
+
+
+def _refined_samples(
+    spec: RefinedMeasurement, model: LoadedModel, texts: Texts, generator: torch.Generator
+) -> Tensor:
+    """Draw what a refined LLC's loss is measured on."""
+    if spec.data in ("train", "heldout"):
+        return _samples(spec.samples, spec.length, model, texts, spec.data, generator)
+    if model.family == "regression":
+        raise MeasurementError(
+            f"data {spec.data!r} is of tokens, and this is a regression model: use train"
+        )
+    limit = context_length(model)
+    shape = (spec.samples, spec.length if limit is None else min(spec.length, limit))
+    if spec.data == "uniform":
+        return torch.randint(model.anatomy.unembed.vocabulary, shape, generator=generator)
+    text = texts.train()
+    return text[torch.randint(len(text), shape, generator=generator)]
+
+
+def _ignorant_loss(model: LoadedModel, data: Tensor) -> float:
+    """Return the loss of predicting without having learnt anything.
+
+    All tokens alike for a language model; zero, the mean of all tasks, for a regression.
+    """
+    if model.family == "regression":
+        return float(data[..., 1::2, 0].square().mean())
+    return math.log(model.anatomy.unembed.vocabulary)
 
 
 def _curvature(spec: CurvatureMeasurement, model: LoadedModel, texts: Texts) -> Curvature:
@@ -112,7 +159,9 @@ def _curvature(spec: CurvatureMeasurement, model: LoadedModel, texts: Texts) -> 
 
 
 def _training_loss(
-    spec: LLCMeasurement | CurvatureMeasurement, model: LoadedModel, texts: Texts
+    spec: LLCMeasurement | CalibrationMeasurement | CurvatureMeasurement,
+    model: LoadedModel,
+    texts: Texts,
 ) -> tuple[Loss, Params, Tensor, torch.Generator]:
     """Return the loss, where it is taken, the samples it is of, and what goes on to draw."""
     generator = torch.Generator().manual_seed(spec.seed)

@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from compute.errors import MeasurementError
-from compute.measure.chain_loss import Data, Loss, Params
+from compute.measure.chain_loss import Data, Loss
+from compute.measure.coordinates import Params
 from compute.records import Curvature
 from compute.specs import CurvatureMeasurement
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
@@ -9,12 +10,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy import ndarray
 
+from compute.llc_records import LLCEstimate, RefinedLLC
 from compute.networks.registry import GRAPH_NAMES, METRICS, label_of
 from compute.records import (
     Curvature,
     ImportedValue,
     LanguageBehaviour,
-    LLCEstimate,
     NetworkMetrics,
     RegressionBehaviour,
 )
@@ -53,6 +54,18 @@ _REGRESSION: tuple[tuple[str, str, str, Group, Getter], ...] = (
      lambda b: _best(b.previous_token)),
 )  # fmt: skip
 
+# Of an LLC, what tells whether to believe it.
+_HEALTH: tuple[tuple[str, str, str, Getter], ...] = (
+    ("rhat", "LLC: R-hat", "1 where chains agree", lambda r: r.rhat),
+    ("ess", "LLC: effective draws", "bulk, all chains", lambda r: r.ess),
+    ("finite", "LLC: finite chains", "share", lambda r: r.finite_share),
+    (
+        "rise", "LLC: rise of the loss", "mean over draws, unit of the loss",
+        lambda r: r.llc / r.spec.nbeta,
+    ),
+    ("unpaired", "LLC, unpaired", "λ̂ against one fixed loss", lambda r: r.unpaired),
+)  # fmt: skip
+
 # How the ids of imported curves begin.
 IMPORTED = "imported~"
 
@@ -66,19 +79,43 @@ HEAD_SCORES = {"induction": "prefix_matching", "previous": "previous_token"}
 def llc_curves(
     steps: Steps, records: Mapping[int, LLCEstimate], *, settings: str, suffix: str = ""
 ) -> list[Curve]:
-    """Return the LLC with its 95 % interval, and what tells whether to believe it."""
+    """Return the LLC with its 95 % interval and verdicts, and what tells whether to believe it."""
     llc = {t: r.llc for t, r in records.items()}
     error = {t: NORMAL_95 * r.standard_error for t, r in records.items()}
-    health: tuple[tuple[str, str, str, Getter], ...] = (
-        ("rhat", "LLC: R-hat", "1 where chains agree", lambda r: r.rhat),
-        ("ess", "LLC: effective draws", "bulk, all chains", lambda r: r.ess),
-        ("finite", "LLC: finite chains", "share", lambda r: r.finite_share),
-    )
-    lanes = [_banded(steps, "llc" + suffix, "LLC", "λ̂, ± 95 %", "llc", settings, llc, error)]
-    for name, label, unit, get in health:
+    curve = _banded(steps, "llc" + suffix, "LLC", "λ̂, ± 95 %", "llc", settings, llc, error)
+    lanes = [_judged(curve, steps, {t: (r.verdict, r.reason) for t, r in records.items()})]
+    for name, label, unit, get in _HEALTH:
         values = {t: get(r) for t, r in records.items()}
         lanes.append(_plain(steps, name + suffix, label, unit, "llc", settings, values))
     return lanes
+
+
+def refined_curves(
+    steps: Steps, records: Mapping[int, RefinedLLC], *, settings: str, suffix: str = ""
+) -> list[Curve]:
+    """Return the refined LLC of every part with its 95 % interval; ids are ``refined@part``."""
+    parts = dict.fromkeys(part for t in sorted(records) for part in records[t].parts)
+    curves = []
+    for part in parts:
+        at = {t: (r, r.parts.index(part)) for t, r in records.items() if part in r.parts}
+        curve = _banded(
+            steps, f"refined{suffix}@{part}", part, "refined λ̂, ± 95 %", "llc", settings,
+            {t: float(r.llc[i]) for t, (r, i) in at.items()},
+            {t: NORMAL_95 * float(r.standard_error[i]) for t, (r, i) in at.items()},
+        )  # fmt: skip
+        judged = {t: (r.verdicts[i], r.reasons[i]) for t, (r, i) in at.items()}
+        curves.append(dataclasses.replace(_judged(curve, steps, judged), component=part))
+    return curves
+
+
+def _judged(curve: Curve, steps: Steps, found: Mapping[int, tuple[str, str]]) -> Curve:
+    """Return a curve with a verdict on each of its values, and the reason for it."""
+    every = [found.get(t, ("", "")) for t in steps]
+    return dataclasses.replace(
+        curve,
+        verdicts=tuple(verdict for verdict, _ in every),
+        reasons=tuple(reason for _, reason in every),
+    )
 
 
 def curvature_curves(

@@ -1,4 +1,7 @@
-"""The lanes: curves over training, one above the other on one time axis."""
+"""The lanes: curves over training, one above the other on one time axis.
+
+No line passes through a value whose verdict is not healthy (`dashboard.figures.belief`).
+"""
 
 from __future__ import annotations
 
@@ -9,27 +12,15 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy import ndarray
 
+from compute.smoothing import Smoothed
 from dashboard.figures.axis import AxisKind, extent, positions, ticks
-from dashboard.figures.series import Curve, Group, Steps
+from dashboard.figures.belief import believed, doubted
+from dashboard.figures.lane_traces import Lane, lane_traces
+from dashboard.figures.series import Curve, Steps
 from dashboard.theme import FONT, Theme
-
-COLOURS: dict[Group, str] = {
-    "llc": "llc",
-    "loss": "loss",
-    "graph": "graph",
-    "behaviour": "behaviour",
-}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Lane:
-    """One lane: a curve, and the selected component's curve in the same unit, if there is one."""
-
-    curve: Curve
-    selected: Curve | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,10 +73,11 @@ def lanes_figure(
         figure.layout[_axis_name(i)] = _value_axis(i, len(lanes), low, high, theme, frame)
         if not np.isfinite(lane.curve.values).any():
             figure.layout[_axis_name(i)].tickvals = []
-        for trace in _traces(lane, x, i, theme):
+        for trace in lane_traces(lane, x, i, (low, high), theme):
             figure.add_trace(trace)
         meta.append(
             {"id": lane.curve.id, "top": frame.top(i), "height": frame.lane, "range": [low, high]}
+            | _smooth_meta(lane.smoothed)
         )
     figure.layout.meta = {
         "axis": axis,
@@ -99,20 +91,37 @@ def lanes_figure(
 
 
 def value_range(lane: Lane) -> tuple[float, float]:
-    """Return round ends that hold every value and interval; 0 is one of them unless far away."""
-    parts = [lane.curve.values, lane.curve.low, lane.curve.high]
-    if lane.selected is not None:
-        parts += [lane.selected.values, lane.selected.low, lane.selected.high]
-    every = np.concatenate(parts).astype(np.float64)
-    every = every[np.isfinite(every)]
-    if len(every) == 0:
+    """Return round ends that hold every value and interval; 0 is one of them unless far away.
+
+    Values that are not believed widen the range that the others need to three times at most: a
+    diverged chain must not flatten the curve. What is beyond stands at the edge.
+    """
+    curves = [lane.curve] if lane.selected is None else [lane.curve, lane.selected]
+    sure = np.concatenate([_ends(curve) for curve in curves])
+    unsure = np.concatenate([curve.values[doubted(curve)] for curve in curves])
+    if len(sure) == 0:
+        sure = unsure
+    if len(sure) == 0:
         return 0.0, 1.0
-    low, high = float(every.min()), float(every.max())
+    low, high = float(sure.min()), float(sure.max())
+    span = (high - low) or abs(high) or 1.0
+    if len(unsure):
+        low, high = (
+            min(low, max(float(unsure.min()), low - span)),
+            max(high, min(float(unsure.max()), high + span)),
+        )
     if low >= 0 and low < 0.6 * high:
         low = 0.0
     elif high <= 0 and high > 0.6 * low:
         high = 0.0
     return _rounded(low, high)
+
+
+def _ends(curve: Curve) -> Float[ndarray, " ends"]:
+    """Return every believed value and the ends of its interval."""
+    there = believed(curve)
+    every = np.concatenate([part[there] for part in (curve.values, curve.low, curve.high)])
+    return every[np.isfinite(every)].astype(np.float64)
 
 
 def _rounded(low: float, high: float) -> tuple[float, float]:
@@ -127,81 +136,17 @@ def _rounded(low: float, high: float) -> tuple[float, float]:
     )
 
 
-def _traces(lane: Lane, x: ndarray, index: int, theme: Theme) -> list[go.Scatter]:
-    colour = COLOURS[lane.curve.group]
-    if lane.curve.component is not None:
-        colour = "sel"
-    traces = [_band(lane.curve, x, index, theme.faded(colour, 0.18))]
-    traces.append(_line(lane.curve, x, index, theme[colour], theme["panel"]))
-    if lane.selected is not None:
-        traces.append(_line(lane.selected, x, index, theme["sel"], theme["panel"]))
-    return traces
-
-
-def _line(curve: Curve, x: ndarray, index: int, colour: str, panel: str) -> go.Scatter:
-    lonely = alone(np.isfinite(curve.values))
-    return go.Scatter(
-        x=x.astype(np.float32),
-        y=curve.values.astype(np.float32),
-        xaxis="x",
-        yaxis=_short(index),
-        name=curve.name,
-        mode="lines+markers",
-        connectgaps=False,
-        line={"color": colour, "width": 1.8},
-        marker={
-            "size": np.where(lonely, 5, 0),
-            "color": colour,
-            "opacity": 1,
-            "line": {"width": 0},
-        },
-        hoverinfo="skip",
-    )
-
-
-def _band(curve: Curve, x: ndarray, index: int, colour: str) -> go.Scatter:
-    xs, ys = band_outline(x, curve.low, curve.high)
-    return go.Scatter(
-        x=xs,
-        y=ys,
-        xaxis="x",
-        yaxis=_short(index),
-        name=f"{curve.name}, 95 %",
-        mode="lines",
-        line={"width": 0},
-        fill="toself",
-        fillcolor=colour,
-        hoverinfo="skip",
-    )
-
-
-def alone(measured: Bool[ndarray, " checkpoints"]) -> Bool[ndarray, " checkpoints"]:
-    """Say which measured checkpoints have no measured neighbour, so that no line shows them."""
-    before = np.concatenate([[False], measured[:-1]])
-    after = np.concatenate([measured[1:], [False]])
-    return measured & ~before & ~after
-
-
-def band_outline(
-    x: Float[ndarray, " checkpoints"],
-    low: Float[ndarray, " checkpoints"],
-    high: Float[ndarray, " checkpoints"],
-) -> tuple[Float[ndarray, " points"], Float[ndarray, " points"]]:
-    """Return one closed outline for each unbroken stretch, with NaN between them."""
-    there = np.isfinite(low) & np.isfinite(high)
-    places = np.flatnonzero(there)
-    xs: list[ndarray] = []
-    ys: list[ndarray] = []
-    for stretch in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
-        if len(stretch) == 0:
-            continue
-        xs += [x[stretch], x[stretch][::-1], np.array([np.nan])]
-        ys += [low[stretch], high[stretch][::-1], np.array([np.nan])]
-    empty = np.zeros(0)
-    return (
-        np.concatenate(xs or [empty]).astype(np.float32),
-        np.concatenate(ys or [empty]).astype(np.float32),
-    )
+def _smooth_meta(smoothed: Smoothed | None) -> dict[str, Any]:
+    """Return the smooth curve for the browser, which writes its value beside the raw one."""
+    if smoothed is None:
+        return {}
+    parts = {"values": smoothed.mean, "low": smoothed.low, "high": smoothed.high}
+    return {
+        "smooth": {
+            name: [float(v) if np.isfinite(v) else None for v in part]
+            for name, part in parts.items()
+        }
+    }
 
 
 def _layout(steps: Steps, count: int, axis: AxisKind, theme: Theme, frame: Frame) -> dict[str, Any]:
@@ -265,7 +210,3 @@ def number(value: float) -> str:
 
 def _axis_name(index: int) -> str:
     return "yaxis" if index == 0 else f"yaxis{index + 1}"
-
-
-def _short(index: int) -> str:
-    return "y" if index == 0 else f"y{index + 1}"

@@ -35,6 +35,9 @@ class Curve:
         bound a 95 % interval, NaN where there is none.
     component
         The component it belongs to, or None.
+    verdicts, reasons
+        Of curves whose values are judged one by one: for each checkpoint a verdict and a sentence,
+        "" where nothing was measured. Empty for other curves.
     """
 
     id: str
@@ -46,6 +49,8 @@ class Curve:
     low: Float[ndarray, " checkpoints"]
     high: Float[ndarray, " checkpoints"]
     component: str | None = None
+    verdicts: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 def rows(steps: Steps, values: Mapping[int, ndarray], shape: tuple[int, ...]) -> ndarray:

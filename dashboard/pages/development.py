@@ -12,9 +12,11 @@ from compute.runs import Run
 from dashboard import ids
 from dashboard.context import Context
 from dashboard.development import Development
+from dashboard.figures.belief import smoothed
 from dashboard.figures.curves import HEAD_SCORES
 from dashboard.figures.graphs import component_curve
-from dashboard.figures.lanes import COMPACT, WIDE, Lane, lanes_figure
+from dashboard.figures.lane_traces import Lane
+from dashboard.figures.lanes import COMPACT, WIDE, lanes_figure
 from dashboard.figures.series import Curve
 from dashboard.selection import View, default_lanes, view_from_json
 from dashboard.shell import labelled, moved_by_slider, run_page
@@ -70,7 +72,9 @@ def chosen_lanes(development: Development, view: View) -> list[Lane]:
     for lane_id in view.lanes:
         curve = development.curve(lane_id, view.graph)
         if curve is not None:
-            lanes.append(Lane(curve=curve, selected=_own_curve(development, curve, view)))
+            selected = _own_curve(development, curve, view)
+            smooth = smoothed(development.run.steps, curve) if view.smooth else None
+            lanes.append(Lane(curve=curve, selected=selected, smoothed=smooth))
     series = development.graphs.get(view.graph)
     if series is not None and view.component is not None:
         own = component_curve(series, view.metric, view.component)

@@ -15,9 +15,9 @@ from torch.func import functional_call
 from torch.nn import functional as F
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
+from compute.llc_specs import LANGUAGE_LLC
 from compute.measure.llc import estimate_llc
 from compute.measure.model_loss import functional_loss
-from compute.specs import LANGUAGE_LLC
 
 pytestmark = pytest.mark.bench
 REPEATS = 5

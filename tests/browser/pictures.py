@@ -19,6 +19,12 @@ VIEWS = {
     ),
     "network": (f"/network?{RUN}&step=1800&metric=spreader_z", 1500, ".phase-note"),
     "component": (f"/component?{RUN}&step=6000", 1000, ".attention-canvas"),
+    "chains": (f"/chains?{RUN}&step=819", 1000, ".draws-panel .chain-line"),
+    "calibration": ("/calibration?run=icl_regression", 980, ".map-figure"),
+    "refined": (
+        "/refined?run=stdlib_lm&graph=text.zero&component=L2H3&step=2200", 1200,
+        ".rho-row .time-plane",
+    ),
 }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from compute.specs import (
     standard_measurements,
 )
 from compute.store import Store
+from tests.llc_samples import an_estimate
 from tests.samples import a_graph
 
 METRICS = {"resamples": 20, "permutations": 99}
@@ -142,14 +143,8 @@ def network(of: AblationGraph) -> NetworkMetrics:
 def llc(step: int, spec: LLCMeasurement, rng: np.random.Generator) -> LLCEstimate:
     """Return an estimate that rises, falls and rises again."""
     curve = 40 + 60 * rise(step, 1.6, 3) + 26 * rise(step, 3.05, 9) - 9 * rise(step, 3.32, 14)
-    chains = curve + 10 * rise(step, 3.55, 12) + rng.normal(0, 3, spec.llc.chains)
-    trace = np.full((spec.llc.chains, spec.llc.draws), loss_at(step), dtype=np.float32)
-    return LLCEstimate(
-        llc=float(chains.mean()), standard_error=float(chains.std(ddof=1) / 2),
-        per_chain=chains.astype(np.float32), unpaired=float(chains.mean()), loss_trace=trace,
-        baseline_trace=trace, distance=np.ones(spec.llc.chains, dtype=np.float32), rhat=1.02,
-        ess=310.0, finite_share=1.0, initial_loss=float(loss_at(step)), spec=spec.llc,
-    )  # fmt: skip
+    level = curve + 10 * rise(step, 3.55, 12) + rng.normal(0, 3)
+    return an_estimate(spec.llc, float(level), rng, loss=float(loss_at(step)))
 
 
 def behaviour(

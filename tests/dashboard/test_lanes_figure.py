@@ -1,18 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
+from typing import get_args
+
 import numpy as np
 import pytest
 
+from compute.llc_records import VerdictName
 from dashboard.figures.axis import positions
-from dashboard.figures.lanes import (
-    WIDE,
-    Lane,
-    alone,
-    band_outline,
-    lanes_figure,
-    number,
-    value_range,
-)
+from dashboard.figures.belief import SYMBOLS, smoothed
+from dashboard.figures.lane_traces import Lane, alone, band_outline
+from dashboard.figures.lanes import WIDE, lanes_figure, number, value_range
 from dashboard.figures.series import Curve, Group
 from dashboard.theme import Theme
 
@@ -124,6 +122,84 @@ def test_themes_differ_in_colour_only() -> None:
     dark = lanes_figure(STEPS, [lane], axis="log", theme=Theme("dark"))
     assert light.data[1].line.color != dark.data[1].line.color
     assert light.layout.yaxis.range == dark.layout.yaxis.range
+
+
+def judged(values: list[float], verdicts: list[str], error: float = 1.0) -> Curve:
+    curve = a_curve(values, error=error)
+    return dataclasses.replace(curve, verdicts=tuple(verdicts), reasons=("",) * len(verdicts))
+
+
+def test_no_line_and_no_band_passes_through_what_is_not_healthy() -> None:
+    curve = judged([1, 2, 9, 4, 5], ["healthy", "healthy", "drifting", "healthy", "healthy"])
+    figure = lanes_figure(STEPS, [Lane(curve=curve)], axis="index", theme=LIGHT)
+    band, line, marks = figure.data
+    assert np.isnan(line.y[2])
+    assert list(np.delete(line.y, 2)) == [1, 2, 4, 5]
+    assert line.connectgaps is False
+    assert 2 not in list(band.x)
+    assert list(marks.x) == [2]
+    assert list(marks.y) == [9]
+    assert list(marks.marker.symbol) == ["triangle-right"]
+
+
+def test_every_verdict_has_a_shape_of_its_own() -> None:
+    verdicts = [v for v in get_args(VerdictName) if v != "healthy"]
+    assert set(SYMBOLS) == set(verdicts)
+    assert len(set(SYMBOLS.values())) == len(verdicts)
+    curve = judged([1, 2, 3, 4, 5], verdicts)
+    figure = lanes_figure(STEPS, [Lane(curve=curve)], axis="log", theme=LIGHT)
+    assert not np.isfinite(figure.data[1].y).any()
+    assert list(figure.data[2].marker.symbol) == [SYMBOLS[v] for v in verdicts]
+
+
+def test_a_healthy_checkpoint_between_doubted_ones_is_a_dot() -> None:
+    curve = judged([1, 2, 3, 4, 5], ["short", "healthy", "short", "healthy", "healthy"])
+    figure = lanes_figure(STEPS, [Lane(curve=curve)], axis="log", theme=LIGHT)
+    assert list(figure.data[1].marker.size) == [0, 5, 0, 0, 0]
+
+
+def test_a_diverged_value_does_not_flatten_the_curve_and_stands_at_the_edge() -> None:
+    curve = judged([10, 20, 30, 20, 1e6], ["healthy"] * 4 + ["diverged"])
+    figure = lanes_figure(STEPS, [Lane(curve=curve)], axis="log", theme=LIGHT)
+    low, high = figure.layout.yaxis.range
+    assert high < 80
+    (y,) = figure.data[2].y
+    assert 0.9 * high < y < high
+    assert low <= 9
+
+
+def test_smoothing_keeps_the_points_and_forgets_what_is_not_healthy() -> None:
+    steps = tuple(range(0, 400, 20))
+    values = [10.0 + np.log1p(t) for t in steps]
+    values[8] = 500.0
+    verdicts = ["healthy"] * 20
+    verdicts[8] = "diverged"
+    curve = judged(values, verdicts, error=0.1)
+    found = smoothed(steps, curve)
+    assert found is not None
+    assert found.mean[8] == pytest.approx(10 + np.log1p(160), abs=0.2)
+    figure = lanes_figure(steps, [Lane(curve=curve, smoothed=found)], axis="log", theme=LIGHT)
+    band, points, line, marks = figure.data
+    assert points.mode == "markers"
+    np.testing.assert_allclose(np.delete(points.y, 8), np.delete(values, 8), rtol=1e-6)
+    assert np.isfinite(line.y).all()
+    assert len(marks.x) == 1
+    assert len(band.x) > 20
+    sent = figure.layout.meta["lanes"][0]["smooth"]
+    np.testing.assert_allclose(sent["values"], found.mean)
+
+
+def test_a_smooth_curve_does_not_go_beyond_what_is_believed() -> None:
+    steps = tuple(range(12))
+    curve = judged([float(t) for t in steps], ["short", *["healthy"] * 9, "short", "short"])
+    found = smoothed(steps, curve)
+    assert found is not None
+    assert np.isfinite(found.mean).tolist() == [False, *[True] * 9, False, False]
+
+
+def test_nothing_smooth_through_a_few_points_or_what_nobody_judged() -> None:
+    assert smoothed(STEPS, judged([1, 2, 3, 4, 5], ["healthy"] * 5)) is None
+    assert smoothed(tuple(range(9)), a_curve([float(t) for t in range(9)])) is None
 
 
 def test_numbers_on_axes() -> None:

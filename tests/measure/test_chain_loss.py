@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from compute.errors import MeasurementError
-from compute.measure.chain_loss import ChainLoss, Data, Minibatches, Params
+from compute.measure.chain_loss import ChainLoss, Data, Minibatches
+from compute.measure.coordinates import Everything, Params
 from tests.toy_losses import (
     DIMENSIONS,
     SHORT,
@@ -51,7 +52,7 @@ class TestData:
         batches = Minibatches(
             torch.arange(20), batch_size=15, chains=3, generator=torch.Generator()
         )
-        first, second = batches.draw(), batches.draw()
+        first, second = batches.draw().data, batches.draw().data
         assert isinstance(first, Tensor)
         assert isinstance(second, Tensor)
         assert first.shape == (3, 15)
@@ -61,10 +62,12 @@ class TestData:
     def test_the_fixed_loss_at_the_centre_counts_every_sample_once(self) -> None:
         points = noisy_points(20)
         batches = Minibatches(points, batch_size=4, chains=3, generator=torch.Generator())
-        chain_loss = ChainLoss(squared_distance, {"w": torch.zeros(DIMENSIONS)}, batches)
+        chain_loss = ChainLoss(
+            squared_distance, Everything({"w": torch.zeros(DIMENSIONS)}), batches
+        )
         assert chain_loss.initial == pytest.approx(points.square().sum(1).mean().item() / 2)
         groups = batches.draw_disjoint(64)
-        assert [len(group) for group in groups] == [3, 2]
+        assert [len(group.data) for group in groups] == [3, 2]
 
     @pytest.mark.parametrize(
         "data", [torch.zeros(0, 3), (torch.zeros(3), torch.zeros(4)), (), torch.tensor(1.0)]
@@ -96,8 +99,9 @@ class TestLosses:
             return params["w"].square().sum() * (1 if params["w"].sum().item() < 9 else 2)
 
         estimate(branching, {"w": torch.zeros(2)}, **{**SHORT, "chains": 3})
-        # Scalar check, one vmapped try, the centre, then 3 chains at the start and 25 steps.
-        assert len(calls) == 1 + 1 + 1 + 3 * 26
+        # Scalar check, one vmapped try, the centre, then 3 chains at the start, 25 steps
+        # and 10 Metropolis tests.
+        assert len(calls) == 1 + 1 + 1 + 3 * (26 + 10)
 
     def test_a_broken_loss_raises_its_own_error(self) -> None:
         def broken(params: Params, batch: Data) -> Tensor:
@@ -154,9 +158,50 @@ class TestLosses:
 def test_chain_loss_agrees_with_itself_at_the_centre() -> None:
     points = noisy_points()
     batches = Minibatches(points, batch_size=8, chains=4, generator=torch.Generator())
-    chain_loss = ChainLoss(squared_distance, {"w": points[0]}, batches)
+    chain_loss = ChainLoss(squared_distance, Everything({"w": points[0]}), batches)
     batch = batches.draw()
-    gradient, losses = chain_loss.gradient(points[:1].repeat(4, 1), batch)
-    torch.testing.assert_close(losses, chain_loss.at_center(batch))
-    assert isinstance(batch, Tensor)
-    torch.testing.assert_close(gradient, points[0] - batch.mean(1))
+    gradient, losses = chain_loss.gradient(points[:1].repeat(1, 4, 1), batch)
+    torch.testing.assert_close(losses[0], chain_loss.at_center(batch))
+    assert isinstance(batch.data, Tensor)
+    torch.testing.assert_close(gradient[0], points[0] - batch.data.mean(1))
+
+
+class TestLossesOfSamples:
+    """Where more samples are asked for at the centre than there are, each is computed once."""
+
+    def test_they_give_every_minibatch_its_own_loss(self) -> None:
+        points = noisy_points()
+        batches = Minibatches(points, batch_size=8, chains=4, generator=torch.Generator())
+        center = Everything({"w": points[0]})
+        direct = ChainLoss(squared_distance, center, batches, baselines=1)
+        by_sample = ChainLoss(squared_distance, center, batches, baselines=2)
+        batch = batches.draw()
+        torch.testing.assert_close(by_sample.at_center(batch), direct.at_center(batch))
+
+    def test_they_are_computed_once(self) -> None:
+        calls: list[int] = []
+
+        def counted(params: Params, batch: Data) -> Tensor:
+            calls.append(1)
+            return squared_distance(params, batch)
+
+        points = noisy_points()
+        batches = Minibatches(points, batch_size=8, chains=4, generator=torch.Generator())
+        chain_loss = ChainLoss(counted, Everything({"w": points[0]}), batches, baselines=9)
+        before = len(calls)
+        for _ in range(5):
+            chain_loss.at_center(batches.draw())
+        assert len(calls) == before
+
+    def test_a_loss_that_is_no_mean_over_samples_is_measured_on_each_minibatch(self) -> None:
+        def largest(params: Params, batch: Data) -> Tensor:
+            assert isinstance(batch, Tensor)
+            return (params["w"] - batch).square().sum(-1).max()
+
+        points = noisy_points()
+        batches = Minibatches(points, batch_size=8, chains=4, generator=torch.Generator())
+        chain_loss = ChainLoss(largest, Everything({"w": points[0]}), batches, baselines=9)
+        batch = batches.draw()
+        assert isinstance(batch.data, Tensor)
+        truth = (points[0] - batch.data).square().sum(-1).amax(1)
+        torch.testing.assert_close(chain_loss.at_center(batch), truth)

@@ -12,7 +12,8 @@ from torch import Tensor
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 from compute.errors import MeasurementError
-from compute.measure.chain_loss import Data, Loss, Params
+from compute.measure.chain_loss import Data, Loss
+from compute.measure.coordinates import Params
 from compute.measure.hessian import Hessian, estimate_curvature, spectrum_ends
 from compute.measure.model_loss import functional_loss
 from compute.models.developments.regression_transformer import (

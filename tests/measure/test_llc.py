@@ -10,8 +10,11 @@ import torch
 from torch import Tensor
 
 from compute.errors import ChainsDiverged
-from compute.measure.llc import Data, Params, estimate_llc, llc_from_losses
-from compute.specs import LLCSpec
+from compute.llc_specs import LLCSpec
+from compute.measure.chain_loss import Data
+from compute.measure.coordinates import Params
+from compute.measure.llc import estimate_llc, llc_from_traces
+from compute.measure.sampling import Traces
 from tests.toy_losses import (
     DIMENSIONS,
     NO_DATA,
@@ -60,7 +63,7 @@ class TestEstimate:
             estimate(squared_distance, {"w": points[0]}, points, seed=seed, batch_size=8, **SHORT)
             for seed in (3, 3, 4)
         )
-        for name in ("per_chain", "loss_trace", "baseline_trace", "distance"):
+        for name in ("per_chain", "loss_trace", "baseline_trace", "distance_trace"):
             assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
             assert getattr(one, name).tobytes() != getattr(other, name).tobytes()
         assert (one.llc, one.unpaired, one.rhat) == (two.llc, two.unpaired, two.rhat)
@@ -97,7 +100,7 @@ class TestEstimate:
         noise = torch.randn(4, DIMENSIONS, generator=torch.Generator().manual_seed(0))
         w = 1 - 1e-3 / 2 * 100 * torch.ones(4, DIMENSIONS) + math.sqrt(1e-3) * noise
         np.testing.assert_allclose(got.loss_trace[:, 0], w.square().sum(1) / 2, rtol=1e-5)
-        np.testing.assert_allclose(got.distance, (w - 1).norm(dim=1), rtol=1e-5)
+        np.testing.assert_allclose(got.distance_trace[:, 0], (w - 1).norm(dim=1), rtol=1e-5)
         np.testing.assert_allclose(got.baseline_trace, DIMENSIONS / 2)
 
     def test_progress_counts_every_step(self) -> None:
@@ -113,11 +116,17 @@ class TestEstimate:
         )
         assert seen == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
 
-    def test_one_chain_has_no_standard_error(self) -> None:
+    def test_one_chain_has_the_error_of_its_draws_only(self) -> None:
         got = estimate(quadratic, origin(), **{**SHORT, "chains": 1})
         assert math.isfinite(got.llc)
-        assert math.isnan(got.standard_error)
+        assert math.isnan(got.chain_error)
+        assert got.standard_error == got.draw_error > 0
         assert math.isnan(got.rhat)
+
+    def test_two_draws_have_the_error_of_their_chains_only(self) -> None:
+        got = estimate(quadratic, origin(), **{**SHORT, "draws": 2})
+        assert math.isnan(got.draw_error)
+        assert got.standard_error == got.chain_error > 0
 
     def test_the_centre_may_require_gradients_and_keeps_its_values(self) -> None:
         center = {"w": torch.ones(3, requires_grad=True)}
@@ -147,7 +156,8 @@ class TestDivergence:
         assert 0.5 <= got.finite_share == alive.mean() < 1
         np.testing.assert_allclose(got.per_chain[alive], free.per_chain[alive], rtol=1e-5)
         assert got.llc == pytest.approx(got.per_chain[alive].mean())
-        assert np.array_equal(np.isnan(got.distance), ~alive)
+        assert np.array_equal(np.isnan(got.distance_trace[:, -1]), ~alive)
+        assert got.verdict == "diverged"
         assert math.isfinite(got.rhat)
 
     def test_a_chain_that_fails_late_does_not_count_before_either(self) -> None:
@@ -161,17 +171,23 @@ class TestDivergence:
             estimate(quadratic, origin(), **{**SHORT, "step_size": 1.0, "draws": 100})
 
     def test_half_of_the_chains_is_enough_and_fewer_are_not(self) -> None:
-        traces = np.random.default_rng(0).normal(size=(4, 10))
-        distance = np.ones(4)
+        losses = np.random.default_rng(0).normal(size=(4, 10))
         spec = LLCSpec(nbeta=1.0, chains=4, draws=10)
-        traces[:2, 9] = np.nan
-        got = llc_from_losses(
-            traces, np.zeros((4, 10)), distance=distance, initial_loss=0.0, spec=spec
-        )
+        losses[:2, 9] = np.nan
+        got = llc_from_traces(traces_of(losses), 0, initial_loss=0.0, spec=spec)
         assert got.finite_share == 0.5
-        assert got.llc == pytest.approx(traces[2:].mean())
-        traces[2, 3] = np.inf
+        assert got.llc == pytest.approx(losses[2:].mean())
+        losses[2, 3] = np.inf
         with pytest.raises(ChainsDiverged, match="3 of 4"):
-            llc_from_losses(
-                traces, np.zeros((4, 10)), distance=distance, initial_loss=0.0, spec=spec
-            )
+            llc_from_traces(traces_of(losses), 0, initial_loss=0.0, spec=spec)
+
+
+def traces_of(losses: np.ndarray) -> Traces:
+    """Return what chains with these losses, and none at the centre, leave behind."""
+    return Traces(
+        losses=losses[None],
+        baselines=np.zeros(losses.shape),
+        distances=np.random.default_rng(1).random((1, *losses.shape)),
+        gradient_to_noise=np.ones((1, len(losses))),
+        acceptance=np.ones((1, len(losses))),
+    )

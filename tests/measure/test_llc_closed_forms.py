@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from compute.measure.llc import Params
+from compute.measure.coordinates import Params
 from tests.toy_losses import DIMENSIONS, estimate, origin, quadratic
 
 

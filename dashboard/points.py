@@ -1,0 +1,81 @@
+"""Records as the pages keep them, grouped by their settings: one group is one curve."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from compute.llc_records import LLCEstimate, RefinedLLC
+from compute.records import (
+    AblationGraph,
+    AttentionPatterns,
+    Curvature,
+    ImportedValue,
+    LanguageBehaviour,
+    NetworkMetrics,
+    Record,
+    RegressionBehaviour,
+)
+from compute.specs import Measurement, spec_digest
+from dashboard.figures.graphs import GraphPoint, graph_point, shared_names
+
+Kept: TypeAlias = (
+    GraphPoint
+    | NetworkMetrics
+    | LLCEstimate
+    | RefinedLLC
+    | LanguageBehaviour
+    | RegressionBehaviour
+    | AttentionPatterns
+    | Curvature
+    | ImportedValue
+)
+Groups: TypeAlias = dict[str, tuple[Measurement, dict[int, Kept]]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Point:
+    """What is kept of one record, under which setting and at which step."""
+
+    spec: Measurement
+    step: int
+    value: Kept
+
+
+def condense(record: Record) -> Kept:
+    """Return a record without what no curve needs.
+
+    The prompts of a graph, the traces of LLCs, and attention patterns, which are read one by one.
+    """
+    if isinstance(record, AblationGraph):
+        return graph_point(record)
+    if isinstance(record, NetworkMetrics):
+        return dataclasses.replace(record, components=shared_names(record.components))
+    if isinstance(record, LLCEstimate):
+        empty = record.loss_trace[:, :0]
+        return dataclasses.replace(
+            record, loss_trace=empty, baseline_trace=empty, distance_trace=empty
+        )
+    if isinstance(record, RefinedLLC):
+        return dataclasses.replace(record, difference_trace=record.difference_trace[..., :0])
+    if isinstance(record, AttentionPatterns):
+        return dataclasses.replace(record, tokens=(), pattern=record.pattern[:, :0].copy())
+    return record
+
+
+def by_setting(points: Iterable[Point]) -> Groups:
+    """Return points by the digest of their spec: one group is one curve."""
+    found: dict[str, dict[int, Kept]] = defaultdict(dict)
+    specs = {}
+    for point in points:
+        digest = spec_digest(point.spec)
+        specs[digest] = point.spec
+        found[digest][point.step] = point.value
+    return {d: (specs[d], found[d]) for d in sorted(found)}
+
+
+def of_kind(groups: Groups, kind: type[Measurement]) -> list[tuple[Measurement, dict[int, Kept]]]:
+    """Return the groups of one kind, most complete first."""
+    return sorted((g for g in groups.values() if isinstance(g[0], kind)), key=lambda g: -len(g[1]))
