@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from compute.llc_records import LLCEstimate, RefinedLLC
 from compute.llc_specs import LLCMeasurement, RefinedMeasurement
 from compute.records import Curvature, ImportedValue
@@ -26,58 +29,42 @@ UNMEASURED = "not measured yet"
 
 
 def degeneracy_curves(run: Run, groups: Groups) -> list[Curve]:
-    """Return every curve of the landscape; settings that differ are different curves."""
+    """Return every curve of the landscape; settings that differ are different curves.
+
+    Where nobody asked for a refined LLC or for curvature, there is none of it; the LLC is there,
+    empty.
+    """
+    refined, curvature = (of_kind(groups, k) for k in (RefinedMeasurement, CurvatureMeasurement))
     return [
-        *_llc(run, groups),
-        *_refined(run, groups),
-        *_curvature(run, groups),
+        *(
+            _by_setting(run, llc_settings(run, groups), LLCEstimate, llc_curves, llc_text)
+            or llc_curves(run.steps, {}, settings=UNMEASURED)
+        ),
+        *_by_setting(run, refined, RefinedLLC, refined_curves, refined_text),
+        *_by_setting(run, curvature, Curvature, curvature_curves, curvature_text),
         *_imported(run, groups),
     ]
 
 
-def _llc(run: Run, groups: Groups) -> list[Curve]:
-    """Return the LLC by every setting, that of the run first."""
-    curves: list[Curve] = []
-    found = llc_settings(run, groups)
-    if not found:
-        return llc_curves(run.steps, {}, settings=UNMEASURED)
+def _by_setting(
+    run: Run,
+    found: list[tuple[Measurement, dict[int, Kept]]],
+    record: type[Kept],
+    curves: Callable[..., list[Curve]],
+    text: Callable[[Any], str],
+) -> list[Curve]:
+    """Return the curves of every setting; the ids of all but the first end in a number."""
+    made: list[Curve] = []
     for i, (spec, at) in enumerate(found):
-        assert isinstance(spec, LLCMeasurement)
-        records = {t: v for t, v in at.items() if isinstance(v, LLCEstimate)}
-        curves += llc_curves(
-            run.steps, records, settings=llc_text(spec), suffix=f"~{i + 1}" if i else ""
-        )
-    return curves
+        records = {t: v for t, v in at.items() if isinstance(v, record)}
+        made += curves(run.steps, records, settings=text(spec), suffix=f"~{i + 1}" if i else "")
+    return made
 
 
 def llc_settings(run: Run, groups: Groups) -> list[tuple[Measurement, dict[int, Kept]]]:
     """Return the groups of LLCs in the order of their curves: that of the run first."""
     standard = standard_measurements(run)
     return sorted(of_kind(groups, LLCMeasurement), key=lambda group: group[0] not in standard)
-
-
-def _refined(run: Run, groups: Groups) -> list[Curve]:
-    """Return the refined LLC of every part, by every setting; none where nobody asked for it."""
-    curves: list[Curve] = []
-    for i, (spec, at) in enumerate(of_kind(groups, RefinedMeasurement)):
-        assert isinstance(spec, RefinedMeasurement)
-        records = {t: v for t, v in at.items() if isinstance(v, RefinedLLC)}
-        curves += refined_curves(
-            run.steps, records, settings=refined_text(spec), suffix=f"~{i + 1}" if i else ""
-        )
-    return curves
-
-
-def _curvature(run: Run, groups: Groups) -> list[Curve]:
-    """Return the curves of curvature; none where nobody asked for it."""
-    curves: list[Curve] = []
-    for i, (spec, found) in enumerate(of_kind(groups, CurvatureMeasurement)):
-        assert isinstance(spec, CurvatureMeasurement)
-        records = {t: v for t, v in found.items() if isinstance(v, Curvature)}
-        curves += curvature_curves(
-            run.steps, records, settings=curvature_text(spec), suffix=f"~{i + 1}" if i else ""
-        )
-    return curves
 
 
 def _imported(run: Run, groups: Groups) -> list[Curve]:

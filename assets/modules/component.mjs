@@ -4,7 +4,7 @@ import { byId, element, setText } from "./elements.mjs";
 import { createAttention } from "./attention_panel.mjs";
 import { createComponentModel, standing } from "./component_model.mjs";
 import { createCurves } from "./component_curves.mjs";
-import { createDock } from "./dock.mjs";
+import { createDock, placeDock } from "./dock.mjs";
 import { createEdges } from "./component_edges.mjs";
 import { createHead } from "./component_head.mjs";
 import { createPlayback } from "./playback.mjs";
@@ -14,9 +14,6 @@ import { listenToKeys } from "./keys.mjs";
 import { note } from "./note.mjs";
 import { debounce, openRun, stepText } from "./page_model.mjs";
 
-const COMPACT = matchMedia("(max-width: 899px)");
-/** Beside the dock's buttons, and on a phone above them. */
-const [BESIDE, EDGE, CLOSE] = [313, 48, 24];
 const EVERYTHING = new Set(["payload", "graph", "axis", "zoom", "component", "index", "attention"]);
 
 /** Fill the page under `root` until `signal` aborts. */
@@ -52,17 +49,4 @@ function assemble(model, store, signal) {
   update(model.state, EVERYTHING);
   placeDock(model, signal);
   model.listen();
-}
-
-/** Let the dock's slider have the room that its buttons leave. */
-function placeDock(model, signal) {
-  const place = () => {
-    const wide = document.documentElement.clientWidth;
-    const left = COMPACT.matches ? CLOSE : BESIDE;
-    model.place({ left, width: wide - left - (COMPACT.matches ? CLOSE : EDGE) });
-  };
-  const sizes = new ResizeObserver(place);
-  sizes.observe(byId("main"));
-  signal.addEventListener("abort", () => sizes.disconnect());
-  place();
 }

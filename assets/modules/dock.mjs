@@ -6,6 +6,10 @@ import { duration, step as formatStep } from "./format.mjs";
 import { nearestIndex } from "./axis.mjs";
 import { SPEEDS } from "./playback.mjs";
 
+const COMPACT = matchMedia("(max-width: 899px)");
+/** Beside the buttons, and on a phone above them. */
+const [BESIDE, EDGE, CLOSE] = [313, 48, 24];
+
 const ICONS = {
   first: "M4 3v10M13 3 6 8l7 5Z",
   back: "M11 3 5 8l6 5Z",
@@ -179,4 +183,17 @@ function failureMenu(payload, model) {
     element("li", {}, element("button", { type: "button", onclick: () => model.go(nearestIndex(payload.steps, f.step)) },
       element("strong", { text: `step ${formatStep(f.step)}, ${KIND_NAMES[f.kind] ?? f.kind}` }), element("span", { text: f.reason }))));
   return element("details", { class: "failures" }, element("summary", { text: `${payload.failures.length} failed` }), element("ul", { class: "popover" }, ...items));
+}
+
+/** Let the slider have the room that the buttons leave, on pages without a time axis of their own. */
+export function placeDock(model, signal) {
+  const place = () => {
+    const wide = document.documentElement.clientWidth;
+    const left = COMPACT.matches ? CLOSE : BESIDE;
+    model.place({ left, width: wide - left - (COMPACT.matches ? CLOSE : EDGE) });
+  };
+  const sizes = new ResizeObserver(place);
+  sizes.observe(byId("main"));
+  signal.addEventListener("abort", () => sizes.disconnect());
+  place();
 }

@@ -3,7 +3,7 @@
 import { byId, element, setClass, setText } from "./elements.mjs";
 import { clustersOf, createModel, curvesOf, loadClusters, loadEffects } from "./refined_model.mjs";
 import { createChoice } from "./refined_choice.mjs";
-import { createDock } from "./dock.mjs";
+import { createDock, placeDock } from "./dock.mjs";
 import { createEffects } from "./refined_effects.mjs";
 import { createMultiples } from "./refined_multiples.mjs";
 import { createPlayback } from "./playback.mjs";
@@ -16,9 +16,6 @@ import { listenToKeys } from "./keys.mjs";
 import { note } from "./note.mjs";
 import { textAt } from "./component_values.mjs";
 
-const COMPACT = matchMedia("(max-width: 899px)");
-/** Beside the dock's buttons, and on a phone above them. */
-const [BESIDE, EDGE, CLOSE] = [313, 48, 24];
 const PANELS = [createChoice, createMultiples, createShapes, createEffects];
 const OWN = { obstacle: "", arrange: "model", scale: "common", effect: "loss_change", clusters: null, clustersTrouble: "", effects: null, effectsTrouble: "" };
 const EVERYTHING = ["payload", "refined", "graph", "axis", "zoom", "component", "scheme", "clusters", "effects", ...Object.keys(OWN)];
@@ -71,17 +68,4 @@ function summary(model) {
 function kindOf(clusters, part) {
   const label = clusters.labels[clusters.parts.indexOf(part)];
   return label >= 0 ? "ABCDEF"[label] : "none";
-}
-
-/** Let the dock's slider have the room that its buttons leave. */
-function placeDock(model, signal) {
-  const place = () => {
-    const wide = document.documentElement.clientWidth;
-    const left = COMPACT.matches ? CLOSE : BESIDE;
-    model.place({ left, width: wide - left - (COMPACT.matches ? CLOSE : EDGE) });
-  };
-  const sizes = new ResizeObserver(place);
-  sizes.observe(byId("main"));
-  signal.addEventListener("abort", () => sizes.disconnect());
-  place();
 }

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from compute.errors import ChainsDiverged
+from compute.errors import ChainsDiverged, MeasurementError
 from compute.llc_records import LLCEstimate, RefinedLLC
 from compute.llc_specs import LLCSpec
 from compute.measure.chain_loss import ChainLoss, Data, Loss, Minibatches
@@ -58,12 +58,14 @@ def estimate_refined(
     Raises
     ------
     MeasurementError
-        As `estimate_llc`, or if a part names an unknown parameter.
+        As `estimate_llc`, or if there is no part, or one names an unknown parameter.
 
     References
     ----------
     .. [1] Wang et al. (2024), arXiv:2410.02984.
     """
+    if not restrictions:
+        raise MeasurementError("the model has no part of this kind: nothing can move")
     estimates: list[LLCEstimate | str] = []
     for group in _batched(restrictions.values()):
         batches = Minibatches(

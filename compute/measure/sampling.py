@@ -100,7 +100,9 @@ class _Walk:
         self._rmsprop = RMSPropScale() if spec.preconditioner == "rmsprop" else None
         self._steps = 0
         self.w = self._center.repeat(1, spec.chains, 1)
-        self.alive: Bool[Tensor, "groups chains"] = self.w[..., 0] == self.w[..., 0]
+        self.alive: Bool[Tensor, "groups chains"] = torch.ones(
+            self.w.shape[:2], dtype=torch.bool, device=self.w.device
+        )
         self.batch = batches.draw()
         self.gradient, self.losses = chain_loss.gradient(self.w, self.batch)
         self.accepted: Float[Tensor, "groups chains"] | None = None
@@ -180,6 +182,7 @@ class _Kept:
         self._accepted: list[Tensor] = []
 
     def take(self, walk: _Walk) -> None:
+        """Keep what the step just made shows."""
         self._losses.append(walk.losses)
         self._baselines.append(walk.baselines())
         self._distances.append(walk.distances())
@@ -188,16 +191,14 @@ class _Kept:
             self._accepted.append(walk.accepted)
 
     def traces(self) -> Traces:
-        accepted = torch.stack(self._accepted) if self._accepted else None
+        """Return everything kept so far; the first kept step is always a tested one."""
         ratios = torch.stack(self._ratios).mean(dim=0, dtype=torch.float64)
         return Traces(
             losses=torch.stack(self._losses, dim=-1).numpy(force=True),
             baselines=torch.stack(self._baselines, dim=-1).numpy(force=True),
             distances=torch.stack(self._distances, dim=-1).numpy(force=True),
             gradient_to_noise=ratios.numpy(force=True),
-            acceptance=np.full(ratios.shape, math.nan)
-            if accepted is None
-            else accepted.mean(dim=0).numpy(force=True),
+            acceptance=torch.stack(self._accepted).mean(dim=0).numpy(force=True),
         )
 
 

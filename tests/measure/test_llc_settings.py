@@ -220,6 +220,10 @@ class TestRefined:
         vmapped = refined(quadratic, origin(), halves(), **SHORT)
         np.testing.assert_allclose(looped.llc, vmapped.llc, rtol=1e-5)
 
+    def test_a_model_without_such_parts_is_refused(self) -> None:
+        with pytest.raises(MeasurementError, match="no part of this kind"):
+            refined(quadratic, origin(), {}, **SHORT)
+
     @pytest.mark.parametrize(
         ("part", "reason"),
         [({"nothing": torch.arange(2)}, "no parameter 'nothing'"), ({}, "nothing can move")],
