@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 ONTOGENY := $(PYTHON) -m compute.cli
 CONTENT := pyproject.toml constraints.txt setup.sh
 DEMO ?= build/demo
-DEVELOPMENTS := stdlib_lm icl_regression
+DEVELOPMENTS := stdlib_lm attention_only icl_regression
 
 .PHONY: run test check bench demo
 .DELETE_ON_ERROR:

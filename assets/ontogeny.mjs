@@ -1,10 +1,14 @@
 /** The browser's entry: fills each page that Dash puts into the document, and cleans up after it. */
 
 import { fillHead } from "./modules/head.mjs";
+import { mountAcross } from "./modules/across.mjs";
+import { mountBehaviour } from "./modules/behaviour.mjs";
 import { mountCalibration } from "./modules/calibration.mjs";
 import { mountChains } from "./modules/chains.mjs";
+import { mountCoincidence } from "./modules/coincidence.mjs";
 import { mountComponent } from "./modules/component.mjs";
 import { mountDevelopment } from "./modules/development.mjs";
+import { mountDynamics } from "./modules/dynamics.mjs";
 import { mountJobs } from "./modules/jobs.mjs";
 import { mountNetwork } from "./modules/network.mjs";
 import { mountRefined } from "./modules/refined.mjs";
@@ -23,7 +27,11 @@ function look() {
   if (!main) return;
   if (main.dataset.page === "development") mountDevelopment(main, leaving.signal);
   else if (main.dataset.page === "network") mountNetwork(main, leaving.signal);
+  else if (main.dataset.page === "behaviour") mountBehaviour(main, leaving.signal);
+  else if (main.dataset.page === "dynamics") mountDynamics(main, leaving.signal);
   else if (main.dataset.page === "refined") mountRefined(main, leaving.signal);
+  else if (main.dataset.page === "coincidence") mountCoincidence(main, leaving.signal);
+  else if (main.dataset.page === "across") mountAcross(main, leaving.signal);
   else if (main.dataset.page === "calibration") mountCalibration(main, leaving.signal);
   else if (main.dataset.page === "chains") mountChains(main, leaving.signal);
   else if (main.dataset.page === "component") mountComponent(main, leaving.signal);

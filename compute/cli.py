@@ -55,6 +55,10 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--name", help="what to call it (default: the end of the location)")
     sub.add_argument("--hub", action="store_true", help="the revisions of a Hugging Face model")
     sub.add_argument("--text", type=Path, metavar="FILE", help="the text it is measured on")
+    sub.add_argument("--recipe", metavar="NAME", help="runs of one recipe are shown together")
+    sub.add_argument(
+        "--tokens-per-step", type=int, metavar="N", help="to compare runs by tokens seen"
+    )
     sub = add("compute", commands.compute, "measure what a run still misses", *_COMPUTE)
     sub.add_argument("run", help="the run's name")
     choices.add_options(sub)
@@ -66,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("run", help="the run's name")
     choices.add_calibration_options(sub)
     sub = add("train", commands.train, "train a development that this project ships", "data")
-    sub.add_argument("name", help="stdlib_lm or icl_regression")
+    sub.add_argument("name", help="such as stdlib_lm")
     sub.add_argument("--until", type=int, metavar="N", help="stop after this step")
     sub.add_argument("--runs-folder", type=Path, default=Path("runs"), metavar="FOLDER")
     sub = add(

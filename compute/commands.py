@@ -75,6 +75,8 @@ def add_run(options: argparse.Namespace) -> int:
         name=options.name,
         source="hub" if options.hub else "folder",
         text=options.text,
+        recipe=options.recipe or "",
+        tokens_per_step=options.tokens_per_step or 0,
     )
     size = checkpoint_size(run.location, run.steps) if run.source == "hub" else None
     _enter(_open_store(options), run)

@@ -17,6 +17,7 @@ from numpy import ndarray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from compute.behaviour_records import ContextUse, ModelOutputs, ShiftedRegression, Structure
 from compute.errors import BadRecord, SettingsError
 from compute.llc_records import LLCEstimate, RefinedLLC
 from compute.llc_specs import LLCSpec
@@ -272,6 +273,10 @@ Record: TypeAlias = (
     | RefinedLLC
     | LanguageBehaviour
     | RegressionBehaviour
+    | ContextUse
+    | ShiftedRegression
+    | Structure
+    | ModelOutputs
     | AttentionPatterns
     | Curvature
     | ImportedValue
@@ -285,6 +290,10 @@ RECORDS: dict[str, type[Record]] = {
         RefinedLLC,
         LanguageBehaviour,
         RegressionBehaviour,
+        ContextUse,
+        ShiftedRegression,
+        Structure,
+        ModelOutputs,
         AttentionPatterns,
         Curvature,
         ImportedValue,

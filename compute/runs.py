@@ -39,6 +39,13 @@ class Run:
     llc
         How its LLC is measured, as `compute.specs.spec_to_json` writes it, in JSON: what a
         calibration chose; "" for the standard settings of its family.
+    recipe
+        What runs that differ in nothing but their seed have in common: they are shown together.
+        "" for a run by itself.
+    seed
+        Of its training; None where nobody said.
+    tokens_per_step
+        How many tokens one step of training sees; 0 where nobody said.
     summary, licence
         For people; licence is "not stated" where nobody stated one.
     """
@@ -51,12 +58,19 @@ class Run:
     data_digest: str
     text: str = ""
     llc: str = ""
+    recipe: str = ""
+    seed: int | None = None
+    tokens_per_step: int = 0
     summary: str = ""
     licence: str = "not stated"
 
     def __post_init__(self) -> None:
         """Refuse a name that cannot stand in a key, and steps out of order."""
         check_run_name(self.name)
+        if self.recipe:
+            check_run_name(self.recipe)
+        if self.tokens_per_step < 0:
+            raise SettingsError(f"run {self.name}: tokens per step must not be negative")
         if list(self.steps) != sorted(set(self.steps)):
             raise SettingsError(f"run {self.name}: steps must be ascending and distinct")
 

@@ -10,6 +10,12 @@ import hashlib
 import json
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args
 
+from compute.behaviour_specs import (
+    ContextMeasurement,
+    OutputsMeasurement,
+    ShiftMeasurement,
+    StructureMeasurement,
+)
 from compute.errors import SettingsError, require, require_one_of
 from compute.llc_specs import (
     LANGUAGE_LLC,
@@ -275,6 +281,10 @@ Measurement: TypeAlias = (
     | CalibrationMeasurement
     | RefinedMeasurement
     | BehaviourMeasurement
+    | ContextMeasurement
+    | ShiftMeasurement
+    | StructureMeasurement
+    | OutputsMeasurement
     | AttentionMeasurement
     | CurvatureMeasurement
     | ImportedMeasurement
@@ -288,6 +298,10 @@ MEASUREMENTS: dict[str, type[Measurement]] = {
         CalibrationMeasurement,
         RefinedMeasurement,
         BehaviourMeasurement,
+        ContextMeasurement,
+        ShiftMeasurement,
+        StructureMeasurement,
+        OutputsMeasurement,
         AttentionMeasurement,
         CurvatureMeasurement,
         ImportedMeasurement,
@@ -398,8 +412,14 @@ def demanded_measurements(run: Run) -> tuple[Measurement, ...]:
     """Return what is measured of single checkpoints of ``run`` when somebody asks for it."""
     if run.family == "regression":
         attention = AttentionMeasurement(task=TaskSpec(name="regression", prompts=4))
-        return (attention, REGRESSION_CURVATURE, refined_measurement(run))
-    return (AttentionMeasurement(), CurvatureMeasurement(), refined_measurement(run))
+        return (
+            attention, ShiftMeasurement(), StructureMeasurement(), OutputsMeasurement(),
+            REGRESSION_CURVATURE, refined_measurement(run),
+        )  # fmt: skip
+    return (
+        AttentionMeasurement(), ContextMeasurement(), StructureMeasurement(), OutputsMeasurement(),
+        CurvatureMeasurement(), refined_measurement(run),
+    )  # fmt: skip
 
 
 def llc_measurement(run: Run) -> LLCMeasurement:

@@ -7,15 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
 from compute.llc_specs import CalibrationMeasurement, RefinedMeasurement
-from compute.records import (
-    LanguageBehaviour,
-    NetworkMetrics,
-    RegressionBehaviour,
-)
+from compute.records import NetworkMetrics
 from compute.runs import Run
 from compute.specs import (
     AttentionMeasurement,
-    BehaviourMeasurement,
     CurvatureMeasurement,
     GraphMeasurement,
     ImportedMeasurement,
@@ -24,12 +19,10 @@ from compute.specs import (
     spec_digest,
     standard_measurements,
 )
+from dashboard.behaviours import all_behaviour_curves
 from dashboard.degeneracy import UNMEASURED, degeneracy_curves
 from dashboard.figures.agreement import Agreement, agreement
-from dashboard.figures.curves import (
-    behaviour_curves,
-    graph_curves,
-)
+from dashboard.figures.curves import graph_curves
 from dashboard.figures.graphs import (
     GraphPoint,
     GraphSeries,
@@ -123,7 +116,7 @@ def develop(
         graphs=graphs,
         curves=(
             *degeneracy_curves(run, groups),
-            *_behaviours(run, groups),
+            *all_behaviour_curves(run, groups),
         ),
         graph_curves=curves,
         failures=broken,
@@ -213,23 +206,6 @@ def _metrics_of(
         if isinstance(spec, NetworkMeasurement) and spec.graph == graph
     ]
     return sorted(found, key=lambda pair: (-len(pair[1]), pair[0].threshold))
-
-
-def _behaviours(run: Run, groups: Groups) -> list[Curve]:
-    curves: list[Curve] = []
-    if not of_kind(groups, BehaviourMeasurement):
-        return behaviour_curves(run.steps, {}, family=run.family, settings=UNMEASURED)
-    for i, (spec, found) in enumerate(of_kind(groups, BehaviourMeasurement)):
-        assert isinstance(spec, BehaviourMeasurement)
-        records = {
-            t: v for t, v in found.items() if isinstance(v, LanguageBehaviour | RegressionBehaviour)
-        }
-        text = f"{spec.samples:,} held-out samples"
-        suffix = f"~{i + 1}" if i else ""
-        curves += behaviour_curves(
-            run.steps, records, family=run.family, settings=text, suffix=suffix
-        )
-    return curves
 
 
 def _coverage(

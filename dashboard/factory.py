@@ -10,14 +10,30 @@ from dash import Dash, Input, Output
 from compute.errors import OntogenyError
 from compute.jobs import Jobs
 from compute.store import Store
-from dashboard import api, calibration_api, chains_api, ids, job_api, shell
+from dashboard import (
+    across_api,
+    api,
+    behaviour_api,
+    calibration_api,
+    chains_api,
+    coincidence_api,
+    dynamics_api,
+    ids,
+    job_api,
+    shell,
+    stages_api,
+)
 from dashboard.context import Context
 from dashboard.library import Library
 from dashboard.pages import (
+    across,
+    behaviour,
     calibration,
     chains,
+    coincidence,
     component,
     development,
+    dynamics,
     guide,
     jobs,
     network,
@@ -27,11 +43,25 @@ from dashboard.pages import (
 from dashboard.payloads import Payloads
 from dashboard.security import content_policy, secure
 from dashboard.selection import choose_run
+from dashboard.stages import Stagings
 
 ASSETS = Path(__file__).parent.parent / "assets"
 PAGES = cast(
     "tuple[shell.Page, ...]",
-    (development, network, refined, chains, calibration, component, jobs, guide),
+    (
+        development,
+        network,
+        behaviour,
+        dynamics,
+        refined,
+        coincidence,
+        chains,
+        calibration,
+        component,
+        across,
+        jobs,
+        guide,
+    ),
 )
 
 
@@ -64,7 +94,13 @@ def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/"
     app.layout = shell.root()
     _register(app, context)
     api.register(app.server, context)
+    across_api.register(app.server, context)
+    behaviour_api.register(app.server, context)
     chains_api.register(app.server, context)
+    stagings = Stagings(context.library, context.payloads)
+    stages_api.register(app.server, context, stagings)
+    coincidence_api.register(app.server, context, stagings)
+    dynamics_api.register(app.server, context)
     job_api.register(app.server, context, guarded=token is not None)
     calibration_api.register(app.server, context, guarded=token is not None)
     policy = content_policy(app.csp_hashes())

@@ -31,6 +31,12 @@ DATA_LABELS = {
     "unigram": "unigram tokens",
     "uniform": "uniform tokens",
 }
+NATURE_LABELS = {
+    "context": "use of context",
+    "shift": "larger inputs and tasks",
+    "structure": "structure of weights and attention",
+    "outputs": "outputs on fixed inputs",
+}
 HOOKS = "queries, keys, values (Rocchetti’s nodes)"
 APPROXIMATION = "approximation"
 
@@ -182,6 +188,8 @@ def measurement_label(spec: Measurement) -> str:
         return f"attention patterns, {TASK_LABELS[spec.task.name]}"
     if isinstance(spec, CurvatureMeasurement):
         return f"curvature, {curvature_text(spec)}"
+    if spec.kind in NATURE_LABELS:
+        return NATURE_LABELS[spec.kind]
     if isinstance(spec, ImportedMeasurement):
         return f"imported: {spec.name}"
     if isinstance(spec, RefinedMeasurement):

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from compute.behaviour_records import ContextUse, ModelOutputs, ShiftedRegression, Structure
 from compute.llc_records import LLCEstimate, RefinedLLC
 from compute.records import (
     AblationGraph,
@@ -28,6 +29,10 @@ Kept: TypeAlias = (
     | RefinedLLC
     | LanguageBehaviour
     | RegressionBehaviour
+    | ContextUse
+    | ShiftedRegression
+    | Structure
+    | ModelOutputs
     | AttentionPatterns
     | Curvature
     | ImportedValue

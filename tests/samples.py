@@ -8,6 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from compute.behaviour_records import ContextUse, ModelOutputs, ShiftedRegression, Structure
+from compute.behaviour_specs import (
+    ContextMeasurement,
+    OutputsMeasurement,
+    ShiftMeasurement,
+    StructureMeasurement,
+)
 from compute.llc_specs import (
     CalibrationMeasurement,
     LLCMeasurement,
@@ -139,6 +146,29 @@ def a_record(spec: Measurement, step: int = 0, *, prompts: int = 2) -> Record:
             params=100,
             loss=2.0,
         )
+    if isinstance(spec, ContextMeasurement):
+        return a_use_of_context(step)
+    if isinstance(spec, ShiftMeasurement):
+        shifted = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
+        return ShiftedRegression(
+            scales=np.array([1.0, 3.0, 5.0, 10.0, 100.0]),
+            **{
+                f"{of}_{what}": shifted
+                for of in ("input", "task")
+                for what in ("error", "standard_error", "ridge", "ridge_standard_error")
+            },
+        )
+    if isinstance(spec, StructureMeasurement):
+        return a_structure()
+    if isinstance(spec, OutputsMeasurement):
+        return ModelOutputs(
+            outputs=np.linspace(0, 1 + step, 16).astype(np.float16),
+            square=1.0 + step,
+            references=("zero",),
+            reference_squares=np.zeros(1),
+            reference_products=np.zeros(1),
+            reference_between=np.zeros((1, 1)),
+        )
     if isinstance(spec, ImportedMeasurement):
         return ImportedValue(value=0.1, error=float("nan"))
     if isinstance(spec, AttentionMeasurement):
@@ -156,6 +186,44 @@ def a_record(spec: Measurement, step: int = 0, *, prompts: int = 2) -> Record:
         heads=("L0H0",),
         previous_token=np.ones(1, np.float32),
         prefix_matching=np.ones(1, np.float32),
+    )
+
+
+def a_use_of_context(step: int) -> ContextUse:
+    return ContextUse(
+        loss_by_position=np.linspace(3.0, 2.0, 127),
+        loss_by_position_error=np.full(127, 0.1),
+        icl=-0.1 * step,
+        icl_error=0.02,
+        bigram=3.0,
+        bigram_error=0.05,
+        bigram_entropy=2.5,
+        ngrams=(2, 3, 4),
+        ngram=np.array([1.1, 1.2, 1.3]),
+        ngram_error=np.full(3, 0.05),
+        positional=1.2,
+        positional_error=0.1,
+    )
+
+
+def a_structure() -> Structure:
+    return Structure(
+        heads=("L0H0", "L1H0"),
+        **{
+            f"{what}_composition": np.array([[np.nan, 0.3], [np.nan, np.nan]])
+            for what in ("q", "k", "v")
+        },
+        composition_chance=np.full(3, 0.1),
+        attention_entropy=np.array([1.0, 2.0]),
+        attention_entropy_error=np.full(2, 0.1),
+        attention_variability=np.array([0.1, 0.5]),
+        norms=("L0.attention", "final"),
+        norm_mean=np.ones(2),
+        norm_spread=np.full(2, 0.1),
+        norm_size=np.full(2, 11.3),
+        norm_small=np.zeros(2),
+        embeddings=("EMB", "UNEMBED"),
+        singular_values=np.array([[3.0, 2.0, 1.0], [2.0, 1.0, np.nan]]),
     )
 
 

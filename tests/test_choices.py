@@ -62,7 +62,9 @@ def test_a_passage_stays_one_prompt():
 def test_what_is_not_standard_is_measured_when_it_is_named():
     specs = chosen_measurements(RUN, asked("--kinds", "attention,curvature,llc"))
     assert [spec.kind for spec in specs] == ["llc", "attention", "curvature"]
-    assert specs[1:] == [s for s in demanded_measurements(RUN) if s.kind != "refined"]
+    assert specs[1:] == [
+        s for s in demanded_measurements(RUN) if s.kind in ("attention", "curvature")
+    ]
 
 
 def test_refined_llcs_are_of_every_part_on_every_data():
@@ -109,7 +111,7 @@ def test_a_regression_has_no_tokens_to_draw():
         (["--parts", "heads", "--kinds", "llc"], "no kind 'llc'; there are refined"),
         (["--ablation", "noise"], "ablation 'noise' is unknown; use one of zero, mean, resample"),
         (["--task", "regression"], "no task 'regression' on small; there are text, unigram"),
-        (["--kinds", "graf"], "no kind 'graf'; there are attention, behaviour, curvature, graph"),
+        (["--kinds", "graf"], "no kind 'graf'; there are attention, behaviour, context, curvatu"),
         (["--ablation", "mean", "--kinds", "llc"], "no kind 'llc'; there are graph, network"),
         (["--granularity", "hooks", "--ablation", "mean"], "use granularity 'components'"),
         (["--prompts", "0"], "prompts must be at least 1"),

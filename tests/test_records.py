@@ -8,6 +8,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from compute.behaviour_specs import (
+    ContextMeasurement,
+    OutputsMeasurement,
+    ShiftMeasurement,
+    StructureMeasurement,
+)
 from compute.errors import BadRecord
 from compute.records import FORMAT, RECORDS, from_bytes, to_bytes
 from tests.samples import (
@@ -23,7 +29,8 @@ from tests.samples import (
     a_task,
 )
 
-SPECS = [GRAPH, NETWORK, LLC, BEHAVIOUR, ATTENTION, CURVATURE, IMPORTED]
+NATURE = [ContextMeasurement(), ShiftMeasurement(), StructureMeasurement(), OutputsMeasurement()]
+SPECS = [GRAPH, NETWORK, LLC, BEHAVIOUR, ATTENTION, CURVATURE, IMPORTED, *NATURE]
 
 
 def encoded(spec=GRAPH):

@@ -27,6 +27,16 @@ def test_names_that_cannot_stand_in_a_key_are_refused(name):
         a_run(name)
 
 
+def test_a_recipe_that_cannot_stand_in_an_address_is_refused():
+    with pytest.raises(SettingsError):
+        dataclasses.replace(a_run(), recipe="a/b")
+
+
+def test_negative_tokens_per_step_are_refused():
+    with pytest.raises(SettingsError):
+        dataclasses.replace(a_run(), tokens_per_step=-1)
+
+
 @pytest.mark.parametrize("steps", [(2, 1), (1, 1)])
 def test_steps_out_of_order_are_refused(steps):
     with pytest.raises(SettingsError):

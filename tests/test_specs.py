@@ -5,6 +5,12 @@ import json
 
 import pytest
 
+from compute.behaviour_specs import (
+    ContextMeasurement,
+    OutputsMeasurement,
+    ShiftMeasurement,
+    StructureMeasurement,
+)
 from compute.errors import SettingsError
 from compute.specs import (
     MEASUREMENTS,
@@ -92,6 +98,18 @@ def test_points_of_one_curve_share_their_spec_digest():
         (CurvatureMeasurement, {"eigenvalues": 0}),
         (CurvatureMeasurement, {"iterations": 5}),
         (CurvatureMeasurement, {"tolerance": -1.0}),
+        (ContextMeasurement, {"samples": 1}),
+        (ContextMeasurement, {"around": -1}),
+        (ContextMeasurement, {"early": 2, "around": 2}),
+        (ContextMeasurement, {"late": 6}),
+        (ContextMeasurement, {"late": 126}),
+        (ContextMeasurement, {"ngrams": 1}),
+        (ShiftMeasurement, {"samples": 1}),
+        (StructureMeasurement, {"samples": 1}),
+        (StructureMeasurement, {"length": 1}),
+        (OutputsMeasurement, {"samples": 0}),
+        (OutputsMeasurement, {"positions": 128}),
+        (OutputsMeasurement, {"dimensions": 15}),
         (ImportedMeasurement, {"name": " ", "source": "a paper", "file": ""}),
         (ImportedMeasurement, {"name": "llc", "source": "two\nlines", "file": ""}),
     ],
@@ -121,7 +139,8 @@ def test_what_is_measured_covers_every_kind_and_every_network_has_its_graph(fami
     specs = standard_measurements(dataclasses.replace(a_run(), family=family))
     demanded = demanded_measurements(dataclasses.replace(a_run(), family=family))
     found = {spec.kind for spec in (*specs, *demanded)}
-    assert found == set(MEASUREMENTS) - {"imported", "calibration"}
+    other = "context" if family == "regression" else "shift"
+    assert found == set(MEASUREMENTS) - {"imported", "calibration", other}
     assert {spec.kind for spec in specs}.isdisjoint(spec.kind for spec in demanded)
     (attention,) = (spec for spec in demanded if isinstance(spec, AttentionMeasurement))
     assert (attention.task.name == "regression") == (family == "regression")

@@ -7,6 +7,7 @@ import { refinements } from "./refined_curves.mjs";
 import { step as formatStep } from "./format.mjs";
 
 const AXES = ["log", "linear", "index"];
+const [BOUNDARIES, CRITICAL] = [["critical", "slopes", "off"], "critical"];
 const PAUSE = 250;
 const ALL = "all";
 /** The curves of the LLC, one for each setting. */
@@ -35,6 +36,7 @@ export function readAddress(query, payload, defaults) {
     refined: oneOf(asked.get("refined"), refined, refined[0] ?? ""),
     colour: oneOf(asked.get("colour"), refined, ROLE),
     smooth: asked.get("smooth") === "1",
+    boundaries: oneOf(asked.get("stages"), BOUNDARIES, CRITICAL),
     llc: oneOf(asked.get("llc"), payload.curves.map((c) => c.id).filter((id) => LLC.test(id)), "llc"),
   };
   return { state, notes };
@@ -56,6 +58,7 @@ export function writeAddress(state, payload) {
   if (state.since) query.set("since", payload.steps[state.since]);
   if (state.zoom) query.set("zoom", state.zoom.map((t) => Math.round(t)).join("-"));
   if (state.smooth) query.set("smooth", 1);
+  if (state.boundaries !== CRITICAL) query.set("stages", state.boundaries);
   if (state.llc !== "llc") query.set("llc", state.llc);
   if (state.refined !== (Object.keys(refinements(payload))[0] ?? "")) query.set("refined", state.refined);
   if (state.colour !== ROLE) query.set("colour", state.colour);

@@ -43,6 +43,11 @@ export class TimeAxis {
     return (this.places[index] - this.low) / (this.high - this.low);
   }
 
+  /** Where a step lies in the window, as `fraction` tells of a checkpoint. */
+  share(step) {
+    return (this.placeOf(step) - this.low) / (this.high - this.low);
+  }
+
   /** The checkpoint nearest to a share of the window. */
   nearest(fraction) {
     const at = this.low + Math.min(Math.max(fraction, 0), 1) * (this.high - this.low);
@@ -88,7 +93,6 @@ export class TimeAxis {
   /** Ends first, then rounder steps before less round ones, so that the roundest keep their place. */
   roundTicks(room) {
     const [from, to] = [this.stepAt(0), this.stepAt(1)];
-    const share = (step) => (this.placeOf(step) - this.low) / (this.high - this.low);
     const steps = this.zoomed ? [] : [this.steps[0], this.steps.at(-1)];
     if (this.kind === "log") {
       const decades = this.high - this.low;
@@ -102,7 +106,7 @@ export class TimeAxis {
       const width = roundStep((to - from) / room);
       for (let t = Math.ceil(from / width) * width; t <= to; t += width) steps.push(t);
     }
-    return steps.map((step) => ({ step, fraction: share(step) }));
+    return steps.map((step) => ({ step, fraction: this.share(step) }));
   }
 }
 

@@ -1,6 +1,7 @@
 /** Ranks over training: one line for each component, the selected one in front. */
 
 import { byId, element, setAttribute, setClass, setText, svg } from "./elements.mjs";
+import { createBands } from "./stage_bands.mjs";
 import { number } from "./format.mjs";
 import { placeOf } from "./payload.mjs";
 import { rankAll } from "./ranking.mjs";
@@ -22,7 +23,7 @@ export function createBump(model, signal) {
   const which = element("span");
   const open = element("a", { class: "open-component", hidden: true });
   const title = element("div", { class: "bump-title" }, element("span", { text: "rank over training" }), which, open);
-  place.replaceChildren(title, element("div", { class: "bump-canvas" }, picture, cursor));
+  place.replaceChildren(title, element("div", { class: "bump-canvas" }, createBands(model, "foot"), picture, cursor));
   const canvas = place.lastChild;
   let size = { width: 0, height: 0 };
 

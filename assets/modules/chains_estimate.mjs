@@ -4,6 +4,7 @@ import { anyOf, createPlane, panelBody, stepAt, withInterval } from "./network_p
 import { believedValues, createVerdict, HEALTHY, isDoubted, verdictLegend, verdictPath } from "./verdicts.mjs";
 import { decimals, largest, number, spread } from "./format.mjs";
 import { element, select, setAttribute, setClass, setText, svg } from "./elements.mjs";
+import { createBands } from "./stage_bands.mjs";
 import { curvesOf } from "./payload.mjs";
 
 const AXES = ["log", "linear", "index"];
@@ -14,7 +15,7 @@ export function createEstimate(model, signal) {
   const parts = build(model);
   const picture = svg("svg", { "aria-hidden": "true" });
   const dot = element("i", { class: "lane-dot llc" });
-  const plane = createPlane(model, signal, { label: "LLC over training", describe, draw }, picture, dot);
+  const plane = createPlane(model, signal, { label: "LLC over training", describe, draw }, createBands(model, "intervals"), picture, dot);
   const ends = element("span", { class: "curve-ends", "aria-hidden": "true" });
   const legend = element("div", { class: "estimate-legend" });
   parts.row.append(plane.node);

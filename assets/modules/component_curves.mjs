@@ -5,6 +5,7 @@ import { curvesOfComponent, placesOf, rangeOf, textAt } from "./component_values
 import { hideTooltip, showTooltip } from "./tooltip.mjs";
 import { number, step as formatStep } from "./format.mjs";
 import { absence } from "./coverage.mjs";
+import { createBands } from "./stage_bands.mjs";
 import { believed, verdictMarks } from "./refined_marks.mjs";
 
 const HEIGHT = 64;
@@ -83,7 +84,7 @@ function buildCell(curve, model, point) {
     error: element("span", { class: "error" }),
   };
   const ends = cell.range ? [...cell.range].reverse().map((v) => element("span", { text: number(v, placesOf(curve)) })) : [];
-  cell.plane = element("div", { class: "multiple-plane", role: "img", "aria-label": `${curve.name} over training` }, cell.picture, cell.ghost, cell.cursor, cell.dot, element("div", { class: "multiple-ends", "aria-hidden": "true" }, ...ends));
+  cell.plane = element("div", { class: "multiple-plane", role: "img", "aria-label": `${curve.name} over training` }, createBands(model), cell.picture, cell.ghost, cell.cursor, cell.dot, element("div", { class: "multiple-ends", "aria-hidden": "true" }, ...ends));
   if (!cell.range) cell.plane.append(element("div", { class: "multiple-none" }, element("span", { text: "not computed" })));
   cell.node = element(
     "figure", { class: "multiple", "data-curve": curve.id },

@@ -4,7 +4,7 @@ import { element } from "./elements.mjs";
 import { step as formatStep } from "./format.mjs";
 
 /** What a kind of measurement is called. */
-export const KIND_NAMES = { graph: "ablation graph", network: "graph metrics", llc: "LLC", behaviour: "loss and behaviours", refined: "refined LLC", curvature: "curvature", attention: "attention patterns" };
+export const KIND_NAMES = { graph: "ablation graph", network: "graph metrics", llc: "LLC", behaviour: "loss and behaviours", refined: "refined LLC", curvature: "curvature", attention: "attention patterns", context: "use of context", shift: "larger inputs and tasks", structure: "structure", outputs: "outputs" };
 
 /** Return for each checkpoint `measured`, `partial`, `failed`, `queued` or `missing`. */
 export function cells(payload, job) {

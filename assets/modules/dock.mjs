@@ -1,6 +1,7 @@
 /** The dock: play, the step, the slider exactly under the lanes' time axis, and what is measured. */
 
 import { byId, element, setAttribute, setClass, setText, svg } from "./elements.mjs";
+import { createDockStages } from "./dock_stages.mjs";
 import { cells, isOpen, KIND_NAMES, totals } from "./coverage.mjs";
 import { duration, step as formatStep } from "./format.mjs";
 import { nearestIndex } from "./axis.mjs";
@@ -21,7 +22,8 @@ const ICONS = {
 
 /** Build the dock and return its `update(model, changed)`. */
 export function createDock(model, playback, signal) {
-  const parts = build(model, playback);
+  const stages = createDockStages(model, signal);
+  const parts = build(model, playback, stages);
   drag(parts.slider, model, signal);
 
   function update(_, changed) {
@@ -34,12 +36,13 @@ export function createDock(model, playback, signal) {
       paintStatus(parts, model);
     }
     paint(parts, model);
+    stages.update(model, changed);
     setText(parts.total, `of ${payload.steps.length}`);
   }
   return { update };
 }
 
-function build(model, playback) {
+function build(model, playback, stages) {
   const button = (icon, label, key, act) =>
     element("button", { type: "button", class: `icon ${icon}`, "aria-label": label, title: `${label} (${key})`, onclick: act },
       svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: ICONS[icon] })));
@@ -66,9 +69,9 @@ function build(model, playback) {
   const stem = element("div", { class: "stem" });
   const strip = svg("svg", { class: "strip", "aria-hidden": "true", preserveAspectRatio: "none" });
   const ticks = element("div", { class: "ticks", "aria-hidden": "true" });
-  const slider = element("div", { class: "slider", role: "slider", tabindex: 0, "aria-label": "Training step", "aria-orientation": "horizontal" },
-    element("div", { class: "track" }), fill, strip, stem, thumb);
-  const lane = element("div", { class: "dock-lane" }, slider, ticks);
+  const slider = element("div", { class: "slider", role: "slider", tabindex: 0, "aria-label": "Training step", "aria-orientation": "horizontal", "aria-describedby": stages.describedBy },
+    stages.bands, element("div", { class: "track" }), fill, strip, stem, thumb);
+  const lane = element("div", { class: "dock-lane" }, slider, ticks, stages.row);
   byId("dock").replaceChildren(controls, lane);
   return { play, typed, total, status, slider, fill, thumb, stem, strip, ticks, lane };
 }

@@ -1,16 +1,19 @@
 /** The keyboard: everything the page does, without a pointer. */
 
 import { element } from "./elements.mjs";
+import { goToBoundary } from "./stages.mjs";
 
 const KEYS = [
   ["← →", "previous, next checkpoint"],
   ["Shift ← →", "ten checkpoints"],
   ["Home End", "first, last checkpoint"],
   ["Page ↑ ↓", "ten checkpoints"],
+  ["[ ]", "previous, next boundary of the LLC’s stages"],
   ["Space", "play, pause"],
   ["+ − 0", "zoom in, out, whole run"],
   ["↑ ↓", "in the graph: from component to component"],
   ["Shift ↑ ↓", "in the graph: from layer to layer"],
+  ["← → ↑ ↓", "in the drawing in three dimensions: turn it"],
   ["Enter", "select a component, or clear it"],
   ["Esc", "clear the selection"],
   ["?", "this list"],
@@ -19,7 +22,7 @@ const KEYS = [
 /** Listen to the keyboard until the page goes. */
 export function listenToKeys(model, playback, signal) {
   document.addEventListener("keydown", (event) => {
-    if (event.altKey || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
+    if (isCommand(event) || isTyping(event.target)) return;
     const act = actions(model, playback)[event.key];
     if (!act || (event.key === " " && event.target.closest("button, summary, a, [role=button]"))) return;
     event.preventDefault();
@@ -39,6 +42,8 @@ function actions(model, playback) {
     PageDown: () => model.go(index - 10),
     Home: () => model.go(0),
     End: () => model.go(Infinity),
+    "[": () => goToBoundary(model, -1),
+    "]": () => goToBoundary(model, 1),
     " ": () => playback.toggle(),
     "+": () => zoomBy(model, 0.5),
     "=": () => zoomBy(model, 0.5),
@@ -80,6 +85,12 @@ export function showHelp() {
     document.body.append(dialog);
   }
   dialog.showModal();
+}
+
+/** Say whether a key is the browser's or the system's; on many keyboards a bracket is typed with Alt or AltGr. */
+function isCommand(event) {
+  if (event.key === "[" || event.key === "]") return event.metaKey || (event.ctrlKey && !event.getModifierState("AltGraph"));
+  return event.altKey || event.ctrlKey || event.metaKey;
 }
 
 function isTyping(target) {

@@ -8,6 +8,7 @@ import { componentCurve, curvesOf, findCurve } from "./payload.mjs";
 import { decimals, largest, number, spread, step as formatStep } from "./format.mjs";
 import { absence, failureAt, fillAbsence, remedyOf } from "./coverage.mjs";
 import { createVerdict, isDoubted, verdictLegend } from "./verdicts.mjs";
+import { createBands, createLaneBands } from "./stage_bands.mjs";
 import { headOf } from "./places.mjs";
 
 const GROUPS = { llc: "degeneracy", loss: "loss", graph: "graph", behaviour: "behaviour" };
@@ -22,22 +23,23 @@ export function createLanes(model, signal) {
     box: element("div", { class: "zoom-box", hidden: true }),
     plane: element("div", { class: "lanes-plane" }),
     readouts: element("div", { class: "readouts" }),
+    names: createBands(model, "names"),
   };
-  parts.plane.append(parts.ghost, parts.cursor, parts.box);
+  parts.plane.append(parts.names, parts.ghost, parts.cursor, parts.box);
   parts.overlay.replaceChildren(parts.readouts, parts.plane);
   let meta = null;
   let lanes = [];
 
   function adopt(newMeta) {
     meta = newMeta;
-    lanes = meta.lanes.map((place) => buildLane(model, place)).filter((lane) => lane.curve);
+    lanes = meta.lanes.map((place, i) => buildLane(model, place, meta.lanes[i - 1])).filter((lane) => lane.curve);
     const empty = lanes.find((lane) => lane.empty);
     if (empty) empty.first = true;
     const active = document.activeElement;
     const focused = [...parts.readouts.children].findIndex((readout) => readout.contains(active));
     parts.readouts.replaceChildren(...lanes.map((lane) => lane.readout));
     if (focused >= 0) parts.readouts.children[focused]?.querySelector(active.tagName)?.focus();
-    parts.plane.replaceChildren(...lanes.flatMap((l) => [l.hatch, l.dot, l.ownDot, ...(l.legend ? [l.legend] : [])]), parts.ghost, parts.cursor, parts.box);
+    parts.plane.replaceChildren(parts.names, ...lanes.flatMap((l) => [...l.stages, l.hatch, l.dot, l.ownDot, ...(l.legend ? [l.legend] : [])]), parts.ghost, parts.cursor, parts.box);
     update(model, new Set());
   }
 
@@ -53,7 +55,7 @@ export function createLanes(model, signal) {
   return { update, adopt, parts };
 }
 
-function buildLane(model, place) {
+function buildLane(model, place, above) {
   const { payload, state } = model;
   const own = place.id === "component";
   const curve = own ? componentCurve(payload, state) : findCurve(payload, state.graph, place.id);
@@ -70,6 +72,7 @@ function buildLane(model, place) {
     unit: element("span", { class: "lane-unit", text: curve?.unit ?? "" }),
     heads: curvesOf(payload, state.graph).filter((c) => c.id.startsWith(`${place.id}@`)),
     settings: element("div", { class: "readout-settings" }),
+    stages: createLaneBands(model, place, above),
     verdict: createVerdict(),
     smooth: curve?.verdicts?.length ? smoothToggle(place, model) : null,
     legend: curve?.verdicts?.length ? verdictLegend(curve) : null,

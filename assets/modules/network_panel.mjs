@@ -1,6 +1,7 @@
 /** What the panels of the Network page share: heads, reasons for what is missing, and pointing. */
 
 import { byId, element, setClass, setText } from "./elements.mjs";
+import { createBands } from "./stage_bands.mjs";
 import { hideTooltip, showTooltip } from "./tooltip.mjs";
 import { number } from "./format.mjs";
 import { stepText } from "./page_model.mjs";
@@ -72,14 +73,15 @@ export function onSize(node, signal, act) {
 }
 
 /**
- * Return a plane over the time axis: `node` with a cursor at the step, `size`, and `paint()`.
+ * Return a plane over the time axis: `node` with the stages and a cursor at the step, `size`, and `paint()`.
  *
  * `describe(index, share)` tells what is at a checkpoint and a share of the height; a click goes
- * to that checkpoint. `draw()` draws what stands on the plane when it has another size.
+ * to that checkpoint. `draw()` draws what stands on the plane when it has another size, and
+ * `stages` says how those of the LLC are drawn (stage_bands.mjs).
  */
-export function createPlane(model, signal, { label, describe, draw }, ...children) {
+export function createPlane(model, signal, { label, describe, draw, stages = "plane" }, ...children) {
   const cursor = element("div", { class: "cursor" });
-  const node = element("div", { class: "time-plane", role: "img", "aria-label": label }, ...children, cursor);
+  const node = element("div", { class: "time-plane", role: "img", "aria-label": label }, createBands(model, stages), ...children, cursor);
   const size = { width: 0, height: 0 };
   const at = (event) => {
     const box = node.getBoundingClientRect();

@@ -16,7 +16,7 @@ export function createPhases(model, signal) {
   const every = element("button", { type: "button", class: "text-button toggle", "aria-pressed": "false", text: "all phases", onclick: showEvery });
   const body = panelBody("phases", "Phases", every, menu);
   const bands = element("div", { class: "bands" });
-  const strip = createPlane(model, signal, { label: "Phases over training", describe: (index, share) => describePhase(model, index, share), draw: () => drawBands(model, bands, strip.size) }, bands);
+  const strip = createPlane(model, signal, { label: "Phases over training", describe: (index, share) => describePhase(model, index, share), draw: () => drawBands(model, bands, strip.size), stages: "lines" }, bands);
   const fact = element("div", { class: "gutter" });
   const rows = element("div", { class: "metric-rows" });
   const list = element("ol", { class: "phase-list" });

@@ -4,6 +4,7 @@ import { anyOf, createReason, hush, lacking, onSize, panelBody, stepAt, tell } f
 import { devicePixels, legendOf, paintCells, scaleOf, shader, shadesOf, timeCells } from "./heat.mjs";
 import { element, select, setText } from "./elements.mjs";
 import { number, step as formatStep } from "./format.mjs";
+import { createBands } from "./stage_bands.mjs";
 import { createCurves } from "./network_curves.mjs";
 
 const PLACES = 3;
@@ -102,7 +103,7 @@ export function createStability(model, signal) {
 function build(model, signal, found) {
   const canvas = element("canvas", { "aria-hidden": "true" });
   const [across, down] = [element("i", { class: "hair across" }), element("i", { class: "hair down" })];
-  const plane = element("div", { class: "stability-plane", role: "img", "aria-label": "Likeness of every two checkpoints" }, canvas, across, down);
+  const plane = element("div", { class: "stability-plane", role: "img", "aria-label": "Likeness of every two checkpoints" }, canvas, createBands(model, "lines"), across, down);
   const [previous, final] = [element("dd"), element("dd")];
   const legend = element("div", { class: "legend-place" });
   const side = element("div", { class: "stability-side" },

@@ -2,6 +2,8 @@
 
 import { TimeAxis, nearestIndex } from "./axis.mjs";
 import { createState } from "./state.mjs";
+import { followStages } from "./stages.mjs";
+import { keepBands } from "./stage_bands.mjs";
 import { fetchPayload } from "./payload.mjs";
 import { follow, post } from "./live.mjs";
 import { note } from "./note.mjs";
@@ -28,7 +30,7 @@ export async function openRun(root, signal) {
 
 /** Return the model of a page: the state with the page's `own` fields, what follows from it, and what a panel may do to it. */
 export function createPageModel({ run, prefix, payload, state }, own) {
-  const store = createState({ ...state, playing: false, scheme: scheme(), payload, plot: null, job: null, ...own });
+  const store = createState({ ...state, playing: false, scheme: scheme(), payload, plot: null, job: null, stages: null, ...own });
   const model = {
     store, run, prefix, payload,
     state: store.get(),
@@ -64,10 +66,11 @@ export function createPageModel({ run, prefix, payload, state }, own) {
       model.axis = new TimeAxis(model.payload.steps, state.axis, state.zoom);
     }
   });
+  keepBands(model);
   return model;
 }
 
-/** Let `model.listen` hear of jobs and of new data, which `renew` takes over; `heard` is told all that the server said. */
+/** Let `model.listen` hear of jobs, of stages, and of new data, which `renew` takes over; `heard` is told all that the server said. */
 export function hearNews(model, signal, { renew, heard = () => {} }) {
   const news = (server, fresh) => {
     Object.assign(model, { job: server.job, obstacle: server.obstacle, service: server.service });
@@ -75,7 +78,10 @@ export function hearNews(model, signal, { renew, heard = () => {} }) {
     if (fresh) renew(model, fresh);
     heard(server);
   };
-  model.listen = () => (model.ask = follow(model.prefix, model.run, model.payload.address, news, signal));
+  model.listen = () => {
+    model.ask = follow(model.prefix, model.run, model.payload.address, news, signal);
+    followStages(model, signal);
+  };
 }
 
 /** Return the state for new data of the run: the step, not its index, stays. */

@@ -4,6 +4,7 @@ import { element, setAttribute, setClass, setText } from "./elements.mjs";
 import { anyOf, panelBody } from "./network_panel.mjs";
 import { clustersOf, curvesOf } from "./refined_model.mjs";
 import { believed } from "./refined_marks.mjs";
+import { createBands } from "./stage_bands.mjs";
 import { createCell } from "./refined_cell.mjs";
 import { decimals, largest, number } from "./format.mjs";
 import { isOpen } from "./coverage.mjs";
@@ -35,6 +36,7 @@ export function createMultiples(model, signal) {
     const places = decimals(Math.max(0, ...curves.map((curve) => largest(curve.values))));
     for (const curve of curves) curve.places = places;
     cells = curves.map((curve) => createCell(curve, model));
+    for (const cell of cells) cell.plane.prepend(createBands(model));
     measured = model.payload.steps.map((_, i) => curves.some((curve) => curve.verdicts[i]));
     legend.replaceChildren(...[verdictLegend(allOf(curves))].filter(Boolean));
   }

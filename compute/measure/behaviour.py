@@ -43,8 +43,12 @@ def language_behaviour(
         losses = _losses(model, heldout, first_scored=1)
         second = repeated.first_scored
         half = repeated.tokens.shape[1] - second
-        first_half = _losses(model, repeated.tokens[:, :second], first_scored=second - half)
-        second_half = _losses(model, repeated.tokens, first_scored=second)
+        # Without a token before it, the first one cannot be scored, and so not its repeat either.
+        unscored = int(second == half)
+        first_half = _losses(
+            model, repeated.tokens[:, :second], first_scored=second - half + unscored
+        )
+        second_half = _losses(model, repeated.tokens, first_scored=second + unscored)
         logit, probability = _passage_scores(model, passage)
         previous, prefix = head_scores(model, repeated)
     return LanguageBehaviour(

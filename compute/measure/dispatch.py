@@ -9,6 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from compute.behaviour_records import Structure
+from compute.behaviour_specs import (
+    ContextMeasurement,
+    OutputsMeasurement,
+    ShiftMeasurement,
+    StructureMeasurement,
+)
 from compute.errors import MeasurementError
 from compute.llc_records import LLCEstimate, RefinedLLC
 from compute.llc_specs import CalibrationMeasurement, LLCMeasurement, RefinedMeasurement
@@ -17,13 +24,17 @@ from compute.measure.attention_patterns import measure_attention
 from compute.measure.attribution import attribution_graph
 from compute.measure.behaviour import language_behaviour, regression_behaviour
 from compute.measure.chain_loss import Loss
+from compute.measure.context_use import measure_context
 from compute.measure.coordinates import Params
 from compute.measure.hessian import estimate_curvature
 from compute.measure.hook_graph import hook_graph
 from compute.measure.llc import estimate_llc
 from compute.measure.model_loss import functional_loss
 from compute.measure.network import measure_network
+from compute.measure.outputs import measure_outputs
 from compute.measure.refined import estimate_refined
+from compute.measure.shift import measure_shift
+from compute.measure.structure import measure_structure
 from compute.measure.tasks import Texts, context_length, draw_batch, draw_windows
 from compute.models.developments.regression_transformer import (
     RegressionTransformer,
@@ -67,6 +78,14 @@ def measure(spec: Measurement, model: LoadedModel, texts: Texts) -> Record:
             return _curvature(spec, model, texts)
         case BehaviourMeasurement():
             return _behaviour(spec, model, texts)
+        case ContextMeasurement():
+            return measure_context(model, texts, spec)
+        case ShiftMeasurement():
+            return measure_shift(model, spec)
+        case StructureMeasurement():
+            return _structure(spec, model, texts)
+        case OutputsMeasurement():
+            return measure_outputs(model, texts, spec)
         case AttentionMeasurement():
             return measure_attention(model, draw_batch(spec.task, model, texts).tokens)
         case NetworkMeasurement():
@@ -177,6 +196,12 @@ def _behaviour(spec: BehaviourMeasurement, model: LoadedModel, texts: Texts) -> 
     repeated = draw_batch(spec.task, model, texts)
     passage = draw_batch(_PASSAGE, model, texts) if spec.passage else None
     return language_behaviour(model, heldout=heldout, repeated=repeated, passage=passage)
+
+
+def _structure(spec: StructureMeasurement, model: LoadedModel, texts: Texts) -> Structure:
+    generator = torch.Generator().manual_seed(spec.seed)
+    tokens = _samples(spec.samples, spec.length, model, texts, "heldout", generator)
+    return measure_structure(model, tokens)
 
 
 def _samples(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from compute.errors import RunError
+from compute.models.developments.attention_only import AttentionOnly
 from compute.models.developments.icl_regression import MODEL_TYPE as REGRESSION
 from compute.models.developments.icl_regression import IclRegression
 from compute.models.developments.stdlib_lm import StdlibLm
@@ -50,7 +52,10 @@ __all__ = [
 
 DEVELOPMENTS: dict[str, Callable[[], Development]] = {
     "stdlib_lm": StdlibLm,
+    "attention_only": AttentionOnly,
     "icl_regression": IclRegression,
+    "icl_regression_seed2": functools.partial(IclRegression, seed=2),
+    "icl_regression_seed3": functools.partial(IclRegression, seed=3),
 }
 
 
@@ -60,6 +65,8 @@ def describe_run(
     name: str | None = None,
     source: Source = "folder",
     text: Path | None = None,
+    recipe: str = "",
+    tokens_per_step: int = 0,
 ) -> Run:
     """Return the catalogue entry of a run that lies in a folder or on a hub.
 
@@ -71,6 +78,8 @@ def describe_run(
         The run's name; the last part of the location if None.
     text
         A text file to measure a language run on; the run's own corpus if None.
+    recipe, tokens_per_step
+        As of a `Run`; "" and 0 for what the folder itself says, if anything.
 
     Raises
     ------
@@ -88,7 +97,10 @@ def describe_run(
             steps=tuple(find_revisions(location)),
             text=str(text.resolve()) if text else "",
             data_digest=text_digest(None, text),
+            recipe=recipe,
+            tokens_per_step=tokens_per_step,
         )
+    asked = {"recipe": recipe, "tokens_per_step": tokens_per_step}
     folder = Path(location).resolve()
     steps = tuple(find_checkpoints(folder))
     regression = reference_config(folder).get("model_type") == REGRESSION
@@ -100,7 +112,7 @@ def describe_run(
         steps=steps,
         text=str(text.resolve()) if text else "",
         data_digest="drawn" if regression else text_digest(folder, text),
-        **_recipe_facts(folder),
+        **{**_recipe_facts(folder), **{k: v for k, v in asked.items() if v}},
     )
 
 
@@ -200,6 +212,12 @@ def _recipe_facts(folder: Path) -> dict[str, Any]:
     """Return what a development's recipe says about its run; nothing for other folders."""
     try:
         recipe = json.loads((folder / RECIPE_FILE).read_text())
-        return {"summary": str(recipe["summary"]), "licence": str(recipe["licence"])}
+        return {
+            "summary": str(recipe["summary"]),
+            "licence": str(recipe["licence"]),
+            "recipe": str(recipe.get("group", "")),
+            "seed": int(recipe["seed"]),
+            "tokens_per_step": int(recipe.get("tokens_per_step", 0)),
+        }
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from compute.errors import MeasurementError, RunError
-from compute.models.developments.stdlib_lm import library_texts
+from compute.models.developments.library_text import library_texts
 
 CORPUS = "corpus"
 PASSAGE = (

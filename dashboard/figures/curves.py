@@ -4,55 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
-
-import numpy as np
-from numpy import ndarray
 
 from compute.llc_records import LLCEstimate, RefinedLLC
 from compute.networks.registry import GRAPH_NAMES, METRICS, label_of
-from compute.records import (
-    Curvature,
-    ImportedValue,
-    LanguageBehaviour,
-    NetworkMetrics,
-    RegressionBehaviour,
-)
+from compute.records import Curvature, ImportedValue, NetworkMetrics
 from dashboard.figures.graphs import GraphPoint
-from dashboard.figures.series import NORMAL_95, Curve, Group, Steps, column, rows
+from dashboard.figures.series import NORMAL_95, Curve, Group, Steps, column
 
-Behaviour: TypeAlias = LanguageBehaviour | RegressionBehaviour
 Getter: TypeAlias = Callable[..., float]
-
-_LANGUAGE: tuple[tuple[str, str, str, Group, Getter], ...] = (
-    ("first_half", "loss, first half", "nats per token", "behaviour", lambda b: b.first_loss),
-    ("second_half", "loss, repeat", "nats per token", "behaviour", lambda b: b.second_loss),
-    (
-        "copying", "gain from repetition", "nats, first half − repeat", "behaviour",
-        lambda b: b.first_loss - b.second_loss,
-    ),
-    ("passage_logit", "right token's logit", "end of the passage", "behaviour",
-     lambda b: b.correct_logit),
-    ("passage_probability", "right token's probability", "end of the passage", "behaviour",
-     lambda b: b.correct_probability),
-    ("induction", "induction", "best head, attention", "behaviour",
-     lambda b: _best(b.prefix_matching)),
-    ("previous", "previous token", "best head, attention", "behaviour",
-     lambda b: _best(b.previous_token)),
-)  # fmt: skip
-
-_REGRESSION: tuple[tuple[str, str, str, Group, Getter], ...] = (
-    ("prior", "task-prior score", "mean squared prediction", "behaviour",
-     lambda b: b.task_prior_score),
-    ("ridge", "distance to ridge", "mean squared", "behaviour", lambda b: b.ridge_distance),
-    ("icl_early", "in-context gain, 1 to 4", "squared error, l₄ − l₁", "behaviour",
-     lambda b: _between(b.loss_by_pair, 0, 3)),
-    ("icl_late", "in-context gain, 4 to 8", "squared error, l₈ − l₄", "behaviour",
-     lambda b: _between(b.loss_by_pair, 3, 7)),
-    ("previous", "previous token", "best head, attention", "behaviour",
-     lambda b: _best(b.previous_token)),
-)  # fmt: skip
 
 # Of an LLC, what tells whether to believe it.
 _HEALTH: tuple[tuple[str, str, str, Getter], ...] = (
@@ -72,8 +33,14 @@ IMPORTED = "imported~"
 # What an LLC is called in files that others wrote.
 _NAMES_LLC = re.compile(r"llc|lambda|λ|local learning coefficient", re.IGNORECASE)
 
-# A lane that shows the best head shows the selected head's own curve beside it.
-HEAD_SCORES = {"induction": "prefix_matching", "previous": "previous_token"}
+# A lane that shows one number of all heads shows the selected head's own curve beside it: of each
+# such curve, the field of the record that has one number for every head.
+HEAD_SCORES = {
+    "induction": "prefix_matching",
+    "previous": "previous_token",
+    "entropy": "attention_entropy",
+    "variability": "attention_variability",
+}
 
 
 def llc_curves(
@@ -82,11 +49,11 @@ def llc_curves(
     """Return the LLC with its 95 % interval and verdicts, and what tells whether to believe it."""
     llc = {t: r.llc for t, r in records.items()}
     error = {t: NORMAL_95 * r.standard_error for t, r in records.items()}
-    curve = _banded(steps, "llc" + suffix, "LLC", "λ̂, ± 95 %", "llc", settings, llc, error)
+    curve = banded(steps, "llc" + suffix, "LLC", "λ̂, ± 95 %", "llc", settings, llc, error)
     lanes = [_judged(curve, steps, {t: (r.verdict, r.reason) for t, r in records.items()})]
     for name, label, unit, get in _HEALTH:
         values = {t: get(r) for t, r in records.items()}
-        lanes.append(_plain(steps, name + suffix, label, unit, "llc", settings, values))
+        lanes.append(plain(steps, name + suffix, label, unit, "llc", settings, values))
     return lanes
 
 
@@ -98,7 +65,7 @@ def refined_curves(
     curves = []
     for part in parts:
         at = {t: (r, r.parts.index(part)) for t, r in records.items() if part in r.parts}
-        curve = _banded(
+        curve = banded(
             steps, f"refined{suffix}@{part}", part, "refined λ̂, ± 95 %", "llc", settings,
             {t: float(r.llc[i]) for t, (r, i) in at.items()},
             {t: NORMAL_95 * float(r.standard_error[i]) for t, (r, i) in at.items()},
@@ -126,29 +93,14 @@ def curvature_curves(
     error = {t: NORMAL_95 * r.trace_error for t, r in records.items()}
     top = {t: float(r.eigenvalues[0]) for t, r in records.items()}
     return [
-        _banded(
+        banded(
             steps, "trace" + suffix, "Hessian trace", "tr H, ± 95 %", "llc", settings, trace, error
         ),
-        _plain(
+        plain(
             steps, "eigenvalue" + suffix, "largest eigenvalue", "of the Hessian", "llc", settings,
             top,
         ),
     ]  # fmt: skip
-
-
-def behaviour_curves(
-    steps: Steps, records: Mapping[int, Behaviour], *, family: str, settings: str, suffix: str = ""
-) -> list[Curve]:
-    """Return the loss and the behaviours; the heads' own curves have an id ``name@head``."""
-    language = family == "language"
-    unit = "nats per token" if language else "mean squared error"
-    loss = {t: r.loss for t, r in records.items()}
-    error = {t: NORMAL_95 * r.loss_error for t, r in records.items()}
-    curves = [_banded(steps, "loss" + suffix, "loss", unit, "loss", settings, loss, error)]
-    for name, label, what, group, get in _LANGUAGE if language else _REGRESSION:
-        values = {t: get(r) for t, r in records.items()}
-        curves.append(_plain(steps, name + suffix, label, what, group, settings, values))
-    return curves + [c for c in _head_curves(steps, records, settings) if not suffix]
 
 
 def imported_curve(
@@ -158,7 +110,7 @@ def imported_curve(
 
     The tilde in its id has menus say its settings too: names of different sources can be the same.
     """
-    return _banded(
+    return banded(
         steps, IMPORTED + digest, f"imported: {name}", "in the file's unit",
         "llc" if _NAMES_LLC.match(name) else "behaviour", settings,
         {t: r.value for t, r in records.items()},
@@ -196,33 +148,9 @@ def graph_curves(
     if graphs and not suffix:
         losses = {t: g.loss for t, g in graphs.items()}
         curves.append(
-            _plain(steps, "graph.loss", "loss on the prompts", "clean", "loss", settings, losses)
+            plain(steps, "graph.loss", "loss on the prompts", "clean", "loss", settings, losses)
         )
     return curves
-
-
-def _head_curves(steps: Steps, records: Mapping[int, Behaviour], settings: str) -> Iterable[Curve]:
-    for name, field in HEAD_SCORES.items():
-        scored = {t: r for t, r in records.items() if hasattr(r, field)}
-        heads = scored[max(scored)].heads if scored else ()
-        places: dict[tuple[str, ...], dict[str, int]] = {}
-        for record in scored.values():
-            if record.heads not in places:
-                places[record.heads] = {head: i for i, head in enumerate(record.heads)}
-        at = {t: _picked(getattr(r, field), places[r.heads], heads) for t, r in scored.items()}
-        table = rows(steps, at, (len(heads),))
-        none = np.full(len(steps), np.nan, dtype=np.float32)
-        for i, head in enumerate(heads):
-            yield Curve(
-                id=f"{name}@{head}", name=head, unit="attention", group="behaviour",
-                settings=settings, values=table[:, i], low=none, high=none, component=head,
-            )  # fmt: skip
-
-
-def _picked(scores: ndarray, place: Mapping[str, int], heads: Sequence[str]) -> ndarray:
-    """Return the scores of ``heads``, NaN where a record has no such head."""
-    found = [place.get(head, -1) for head in heads]
-    return np.append(scores, np.nan)[found].astype(np.float32)
 
 
 def _graph_names(metrics: Sequence[NetworkMetrics]) -> list[str]:
@@ -230,28 +158,21 @@ def _graph_names(metrics: Sequence[NetworkMetrics]) -> list[str]:
     return [n for n in metrics[0].graph_names if all(n in s for s in every)] if metrics else []
 
 
-def _plain(
+def plain(
     steps: Steps, id_: str, name: str, unit: str, group: Group, settings: str,
     values: Mapping[int, float],
 ) -> Curve:  # fmt: skip
-    return _banded(steps, id_, name, unit, group, settings, values, {})
+    """Return a curve without intervals; a step that ``values`` lacks is a gap."""
+    return banded(steps, id_, name, unit, group, settings, values, {})
 
 
-def _banded(
+def banded(
     steps: Steps, id_: str, name: str, unit: str, group: Group, settings: str,
     values: Mapping[int, float], error: Mapping[int, float],
 ) -> Curve:  # fmt: skip
+    """Return a curve whose 95 % interval reaches ``error`` to both sides; NaN gives none."""
     centre, half = column(steps, values), column(steps, error)
     return Curve(
         id=id_, name=name, unit=unit, group=group, settings=settings,
         values=centre, low=centre - half, high=centre + half,
     )  # fmt: skip
-
-
-def _best(scores: ndarray) -> float:
-    finite = scores[np.isfinite(scores)]
-    return float(finite.max()) if len(finite) else float("nan")
-
-
-def _between(losses: ndarray, early: int, late: int) -> float:
-    return float(losses[late] - losses[early]) if len(losses) > late else float("nan")

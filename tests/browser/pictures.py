@@ -25,6 +25,11 @@ VIEWS = {
         "/refined?run=stdlib_lm&graph=text.zero&component=L2H3&step=2200", 1200,
         ".rho-row .time-plane",
     ),
+    "behaviour": (
+        "/behaviour?run=attention_only&step=3000&component=L1H2", 1500, ".norm-row[data-norm]",
+    ),
+    "dynamics": ("/dynamics?run=attention_only&step=1287", 1100, ".way-line"),
+    "coincidence": ("/coincidence?run=stdlib_lm&step=819", 1200, ".verdict-list"),
 }  # fmt: skip
 
 

@@ -210,7 +210,7 @@ def test_standard_kinds_can_be_asked_for_alone(client: FlaskClient, store: Store
     [
         (
             {"kinds": ["soup"]},
-            "kinds must be a list of some of attention, behaviour, curvature, graph",
+            "kinds must be a list of some of attention, behaviour, context, curvature, graph",
         ),
         ({"kinds": "attention"}, "kinds must be a list"),
         ({"kinds": []}, "no measurement was asked for"),

@@ -14,7 +14,7 @@ from compute.measure.behaviour import (
 )
 from compute.measure.tasks import Batch
 from compute.models.developments.regression_transformer import RegressionConfig, draw_sequences
-from tests.small_models import VOCABULARY, language_model, regression_model
+from tests.small_models import VOCABULARY, language_model, native_model, regression_model
 
 TOKENS = torch.randint(VOCABULARY, (4, 13), generator=torch.Generator().manual_seed(0))
 
@@ -94,6 +94,20 @@ def test_without_a_passage_its_scores_are_missing():
     )
     assert np.isnan(found.correct_logit)
     assert np.isnan(found.correct_probability)
+
+
+def test_without_a_token_before_it_the_first_token_of_each_half_is_left_out():
+    model = native_model("native_attention_only")
+    half = TOKENS[:, :5]
+    repeated = Batch(tokens=torch.cat([half, half], 1), first_scored=5)
+    found = language_behaviour(model, heldout=TOKENS, repeated=repeated, passage=None)
+    with torch.no_grad():
+        logits = model.module(repeated.tokens)
+    losses = torch.nn.functional.cross_entropy(
+        logits[:, :-1].transpose(1, 2), repeated.tokens[:, 1:], reduction="none"
+    )
+    assert found.first_loss == pytest.approx(losses[:, :4].mean().item(), abs=1e-5)
+    assert found.second_loss == pytest.approx(losses[:, 5:].mean().item(), abs=1e-5)
 
 
 def test_ridge_is_the_best_predictor_of_its_own_sequences():

@@ -40,6 +40,11 @@ def test_a_trainers_folder_is_a_run_whose_steps_are_sorted_as_numbers(run_folder
     assert weights_digest(run, 0) != weights_digest(run, 20)
 
 
+def test_what_a_person_says_of_a_run_goes_into_the_catalogue(run_folder, text):
+    run = describe_run(str(run_folder), text=text, recipe="mine", tokens_per_step=2_048)
+    assert (run.recipe, run.tokens_per_step, run.seed) == ("mine", 2_048, None)
+
+
 @pytest.mark.parametrize("name", ["step7", "step_7", "step-7", "global_step7"])
 def test_other_names_of_checkpoints(name, tmp_path, text):
     save_language_model("gpt2", tmp_path / name)

@@ -1,10 +1,22 @@
 from __future__ import annotations
 
+import json
+
+import numpy as np
+import pytest
 import torch
 from safetensors.torch import load_file
 
+from compute.models import DEVELOPMENTS, describe_run, open_model
+from compute.models.developments.attention_only import RECIPE as ATTENTION_ONLY
+from compute.models.developments.attention_only import AttentionOnly, fused_logits
 from compute.models.developments.icl_regression import RECIPE as REGRESSION
 from compute.models.developments.icl_regression import IclRegression
+from compute.models.developments.library_text import (
+    CONTEXT,
+    VOCABULARY,
+    train_tokenizer,
+)
 from compute.models.developments.regression_transformer import (
     RegressionConfig,
     RegressionTransformer,
@@ -57,6 +69,55 @@ def test_the_shipped_recipes_have_the_promised_checkpoints():
     assert STDLIB.checkpoint_steps[-1] >= 6000
     assert sum(s <= REGRESSION.train_steps for s in REGRESSION.checkpoint_steps) >= 120
     assert REGRESSION.train_steps >= 100_000
+    assert sum(s <= ATTENTION_ONLY.train_steps for s in ATTENTION_ONLY.checkpoint_steps) >= 80
+
+
+@pytest.mark.parametrize("name", DEVELOPMENTS)
+def test_a_development_is_called_what_its_recipe_says(name):
+    recipe = DEVELOPMENTS[name]().recipe
+    assert recipe.name == name
+    assert name.startswith(recipe.group)
+
+
+def test_runs_of_one_recipe_differ_in_their_seed_only():
+    first, second = (DEVELOPMENTS[f"icl_regression{n}"]().recipe for n in ("", "_seed2"))
+    one, two = first.to_json(), second.to_json()
+    assert {k for k in one if one[k] != two[k]} == {"name", "seed"}
+
+
+def small_library(folder):
+    """A little text in the place of the whole standard library."""
+    (folder / "corpus").mkdir(parents=True)
+    words = "def f(x):\n    return x + 1\n"
+    train_tokenizer(iter([words])).save(str(folder / "tokenizer.json"))
+    tokens = np.random.default_rng(0).integers(0, VOCABULARY, 2_000, dtype=np.uint16)
+    for split in ("train", "heldout"):
+        np.save(folder / "corpus" / f"{split}.npy", tokens)
+    (folder / "corpus" / "corpus.json").write_text("{}")
+    return folder
+
+
+def test_attention_only_trains_and_is_opened_as_a_run_with_its_recipe(tmp_path):
+    folder = small_library(tmp_path / "attention_only")
+    train(AttentionOnly(), folder, until=1)
+    run = describe_run(str(folder))
+    assert (run.recipe, run.seed) == ("attention_only", 0)
+    assert run.tokens_per_step == 32 * CONTEXT
+    model = open_model(folder / "step1")
+    assert [c.name for c in model.components if c.kind == "head"] == [
+        f"L{layer}H{head}" for layer in range(2) for head in range(8)
+    ]
+    assert json.loads((folder / "recipe.json").read_text())["group"] == "attention_only"
+
+
+def test_fused_attention_gives_what_the_model_gives(tmp_path):
+    development = AttentionOnly()
+    model = development.build_model()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    tokens = torch.randint(VOCABULARY, (3, 20), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(fused_logits(model, tokens), model(tokens), rtol=1e-4, atol=1e-4)
 
 
 def test_the_regression_transformer_has_the_papers_parameter_count():

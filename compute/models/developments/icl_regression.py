@@ -27,6 +27,7 @@ MODEL_TYPE = "icl_regression"
 
 RECIPE = Recipe(
     name="icl_regression",
+    group="icl_regression",
     summary=(
         "A 2-layer, 4-head, width-64 transformer (51,717 parameters) that learns linear "
         "regression in context: 8 pairs in 4 dimensions, noise variance 0.125. Adam, one "
@@ -37,16 +38,20 @@ RECIPE = Recipe(
     schedule_steps=500_000,
     train_steps=100_000,
     batch_size=256,
+    tokens_per_step=256 * RegressionConfig().context,
     peak_learning_rate=3e-3,
     checkpoint_steps=log_then_linear(log_until=20_000, log_count=116, every=2_000, last=500_000),
 )
 
 
 class IclRegression:
-    """In-context linear regression, `RECIPE`."""
+    """In-context linear regression, `RECIPE`, from a seed; other seeds are runs of other names."""
 
-    recipe = RECIPE
     config = RegressionConfig()
+
+    def __init__(self, seed: int = RECIPE.seed) -> None:
+        name = RECIPE.name if seed == RECIPE.seed else f"{RECIPE.name}_seed{seed}"
+        self.recipe = dataclasses.replace(RECIPE, name=name, seed=seed)
 
     def prepare(self, folder: Path) -> None:
         """Need nothing: sequences are drawn as training goes."""

@@ -27,10 +27,14 @@ class Recipe:
 
     Attributes
     ----------
+    group
+        What the runs that differ in nothing but their seed have in common.
     schedule_steps
         The number of updates that the learning-rate schedule spans.
     train_steps
         The number of updates that the shipped run makes; at most ``schedule_steps``.
+    tokens_per_step
+        The tokens of one batch.
     licence
         Of the data that the model learned from, and of the weights.
     checkpoint_steps
@@ -38,12 +42,14 @@ class Recipe:
     """
 
     name: str
+    group: str
     summary: str
     licence: str
     seed: int
     schedule_steps: int
     train_steps: int
     batch_size: int
+    tokens_per_step: int
     peak_learning_rate: float
     checkpoint_steps: tuple[int, ...]
 

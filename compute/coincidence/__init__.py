@@ -1,0 +1,1 @@
+"""Whether two developments coincide: boundaries, rates of change, components; NumPy only."""
