@@ -14,7 +14,7 @@ run: .venv/ready-to-run
 	$(PYTHON) app.py $(ARGS)
 
 test: .venv/ready-to-test
-	CHROMIUM="$$(cat .venv/chromium)" $(PYTHON) -m pytest -m "not bench" $(ARGS)
+	CHROMIUM="$$(cat .venv/chromium)" OPENBLAS_NUM_THREADS=1 $(PYTHON) -m pytest -m "not bench" $(ARGS)
 
 check: .venv/ready-to-test
 	$(PYTHON) -m ruff format --check .
