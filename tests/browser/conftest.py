@@ -159,7 +159,7 @@ def watched(browser: Browser, site: Site, request: pytest.FixtureRequest) -> Ite
     options = dict(getattr(request, "param", {}))
     options = {"viewport": DESKTOP, "color_scheme": "light", **options}
     context = browser.new_context(**options)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(60_000)
     page = Watched(context.new_page(), site.url)
     yield page
     context.close()

@@ -123,7 +123,7 @@ def test_two_runs_by_step_and_by_boundary(watched: Watched, site: Site) -> None:
     assert own > STEPS[8]
     at = STEPS.index(int(own))
     assert number(row(watched, "loss")[1]) == pytest.approx(values(site, "loss", at)[1], abs=0.001)
-    watched.page.wait_for_function("location.search.includes('by=boundary')")
+    watched.page.wait_for_function("() => location.search.includes('by=boundary')")
     assert "with=tiny_seed2" in watched.page.url
     watched.page.reload()
     watched.page.wait_for_selector(".across-matches", timeout=60_000)
@@ -172,7 +172,9 @@ def test_scrubbing_asks_nothing_of_the_server_and_moves_no_panel(watched: Watche
 
 def test_a_way_that_is_closed_says_why(watched: Watched) -> None:
     opened(watched, 8, "&with=plain&by=tokens")
-    watched.page.wait_for_function("document.querySelector('[data-by=boundary]').title.length > 60")
+    watched.page.wait_for_function(
+        "() => document.querySelector('[data-by=boundary]').title.length > 60"
+    )
     for by in ("tokens", "boundary"):
         assert watched.page.is_disabled(f"[data-by={by}]")
     assert watched.page.get_attribute("[data-by=step]", "aria-pressed") == "true"
@@ -193,7 +195,7 @@ def test_curves_are_chosen_from_those_that_both_runs_have(watched: Watched) -> N
     watched.frame()
     assert watched.page.locator("[data-lane='/induction']").is_visible()
     assert row(watched, "induction")[3] == "3 of 3 runs"
-    watched.page.wait_for_function("location.search.includes('induction')")
+    watched.page.wait_for_function("() => location.search.includes('induction')")
 
 
 def test_one_run_alone_says_what_to_type(watched: Watched, lonely: str) -> None:
