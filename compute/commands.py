@@ -53,9 +53,7 @@ def serve(options: argparse.Namespace) -> int:
 
 def open_application(chosen: settings.Settings) -> Any:
     """Return the Dash application on a store that holds the shipped developments."""
-    from compute import serving
-
-    serving.calculate_in_one_thread()
+    settings.calculate_in_one_thread()
     from compute.bundle import bundles, import_bundle
     from compute.store import Store
     from dashboard.factory import create_app

@@ -26,18 +26,8 @@ PORTS_TRIED = 100
 RESTART_SECONDS = 2.0
 STOP_SECONDS = 15.0
 
-# Pages ask for many small matrices: with two threads these wait for each other, and what takes 15 s
-# in one thread takes 77 s of the machine. Read once, when NumPy is imported.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
 # What `ontogeny` exits with when it refuses; starting again would not help.
 REFUSED = 2
-
-
-def calculate_in_one_thread() -> None:
-    """Have NumPy, not imported yet, use one thread, unless the environment says how many."""
-    for name, value in ONE_THREAD.items():
-        os.environ.setdefault(name, value)
 
 
 def listen(application: Any, settings: Settings) -> Any:

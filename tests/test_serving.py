@@ -11,14 +11,7 @@ import psutil
 import pytest
 
 from compute.errors import SettingsError
-from compute.serving import (
-    ONE_THREAD,
-    ServiceProcess,
-    calculate_in_one_thread,
-    listen,
-    service_command,
-    url,
-)
+from compute.serving import ServiceProcess, listen, service_command, url
 from compute.settings import resolve
 
 
@@ -36,23 +29,6 @@ def wait_until(condition, seconds=30.0):
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
-
-
-def test_pages_calculate_in_one_thread_unless_somebody_says_otherwise(monkeypatch):
-    for name in ONE_THREAD:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    calculate_in_one_thread()
-    assert [os.environ.pop(name) for name in ONE_THREAD] == ["4", "1", "1"]
-
-
-def test_the_server_asks_for_one_thread_before_numpy_is_there():
-    code = (
-        "import sys, compute.commands, compute.serving; "
-        "compute.serving.calculate_in_one_thread(); print('numpy' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
 
 
 @pytest.fixture

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from compute.errors import SettingsError
 from compute.settings import (
+    ONE_THREAD,
     SETTINGS,
     add_options,
+    calculate_in_one_thread,
     is_loopback,
     resolve,
     settings_table,
@@ -118,3 +123,20 @@ def test_a_path_prefix_starts_and_ends_with_a_slash(text, prefix):
 def test_the_table_for_the_readme_has_every_setting():
     table = settings_table()
     assert all(s.option in table and s.variable in table and s.help in table for s in SETTINGS)
+
+
+def test_pages_calculate_in_one_thread_unless_somebody_says_otherwise(monkeypatch):
+    for name in ONE_THREAD:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    calculate_in_one_thread()
+    assert [os.environ.pop(name) for name in ONE_THREAD] == ["4", "1", "1"]
+
+
+def test_the_server_asks_for_one_thread_before_numpy_is_there():
+    code = (
+        "import sys, compute.commands, compute.serving; "
+        "compute.settings.calculate_in_one_thread(); print('numpy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
