@@ -7,11 +7,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from flask import Flask, Response, abort, jsonify
+from flask import Flask, Response, jsonify
 
 from compute.errors import RunNotFound
-from compute.measure.stages import find_stages
-from dashboard.api import FOREVER
 from dashboard.context import Context
 from dashboard.figures.across import (
     Side,
@@ -20,8 +18,9 @@ from dashboard.figures.across import (
     encode_recipe,
     encode_turns,
 )
-from dashboard.figures.stages import Find, curve_stages
+from dashboard.files import JSON, for_ever, keep_last
 from dashboard.library import Library
+from dashboard.stages import FoundStages
 
 KEPT = 16
 RUN_GRAPH = "-"
@@ -32,13 +31,13 @@ class Comparisons:
 
     Parameters
     ----------
-    find
-        Reads stages off a curve: steps, values and standard errors, NaN where nothing is known.
+    stages
+        Finds the stages of a curve: what other pages have found is not found again.
     """
 
-    def __init__(self, library: Library, find: Find = find_stages) -> None:
+    def __init__(self, library: Library, stages: FoundStages) -> None:
         self._library = library
-        self._find = find
+        self._stages = stages
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
 
@@ -72,7 +71,7 @@ class Comparisons:
                 found, data = make()
                 if found != digest:
                     return None
-                self._keep((digest,), data)
+                keep_last(self._kept, (digest,), data, KEPT)
             return self._kept[digest,]
 
     def turns(self, run: str, other: str, digest: str, graph: str, curve: str) -> bytes | None:
@@ -92,12 +91,11 @@ class Comparisons:
                 sides = self._side(run), self._side(other)
                 if _digested(encode_pair(*sides))[0] != digest:
                     return None
-                found = align_by_turns(
-                    *sides, (graph, curve), lambda steps, c: curve_stages(steps, c, self._find)
-                )
+                found = align_by_turns(*sides, (graph, curve), self._stages)
                 if found is None:
                     return None
-                self._keep(key, encode_turns(found[0], sides[0].run.steps, (run, other), found[1]))
+                data = encode_turns(found[0], sides[0].run.steps, (run, other), found[1])
+                keep_last(self._kept, key, data, KEPT)
             return self._kept[key]
 
     def _side(self, name: str) -> Side:
@@ -110,11 +108,6 @@ class Comparisons:
             if c.component is None and graph
         }
         return Side(development.run, own | graphs)
-
-    def _keep(self, key: tuple[str, ...], data: bytes) -> None:
-        self._kept[key] = data
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
 
 
 def recipe_runs(library: Library, name: str) -> list[str]:
@@ -133,10 +126,10 @@ def recipe_runs(library: Library, name: str) -> list[str]:
     return [name, *(other for _, _, other in order)]
 
 
-def register(server: Flask, context: Context, comparisons: Comparisons | None = None) -> None:
-    """Add the routes to the server; ``comparisons`` are of the context's store unless given."""
+def register(server: Flask, context: Context, stages: FoundStages) -> None:
+    """Add the routes to the server; ``stages`` are those that other pages ask too."""
     prefix = context.prefix
-    found = comparisons or Comparisons(context.library)
+    found = Comparisons(context.library, stages)
 
     @server.get(f"{prefix}api/across/<run>/run/<other>")
     def pair_now(run: str, other: str) -> Response:
@@ -150,29 +143,21 @@ def register(server: Flask, context: Context, comparisons: Comparisons | None = 
 
     @server.get(f"{prefix}data/<run>/across/run/<other>/<digest>.bin")
     def pair(run: str, other: str, digest: str) -> Response:
-        return _for_ever(found.kept(digest, lambda: found.pair(run, other)))
+        return for_ever(found.kept(digest, lambda: found.pair(run, other)))
 
     @server.get(f"{prefix}data/<run>/across/recipe/<digest>.bin")
     def recipe(run: str, digest: str) -> Response:
-        return _for_ever(found.kept(digest, lambda: found.recipe(run)))
+        return for_ever(found.kept(digest, lambda: found.recipe(run)))
 
     @server.get(f"{prefix}data/<run>/across/run/<other>/<digest>/<graph>/<curve>.json")
     def turns(run: str, other: str, digest: str, graph: str, curve: str) -> Response:
         of = "" if graph == RUN_GRAPH else graph
         data = found.turns(run, other, digest, of, curve)
-        return _for_ever(data, "application/json")
+        return for_ever(data, JSON)
 
 
 def _digested(data: bytes) -> tuple[str, bytes]:
     return hashlib.sha256(data).hexdigest(), data
-
-
-def _for_ever(data: bytes | None, kind: str = "application/octet-stream") -> Response:
-    if data is None:
-        abort(404)
-    response = Response(data, mimetype=kind)
-    response.headers["Cache-Control"] = FOREVER
-    return response
 
 
 def _address(where: str) -> Response:

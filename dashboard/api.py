@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Flask, Response, abort, jsonify
+from flask import Flask, Response, jsonify
 
 from compute.errors import BadRecord
 from compute.jobs import Job
@@ -14,11 +14,10 @@ from compute.runs import Run
 from compute.specs import AttentionMeasurement, key_parts
 from dashboard.context import Context
 from dashboard.figures.attention import head_file
+from dashboard.files import for_ever
 from dashboard.job_api import job_state
 from dashboard.refinements import Refinements
 from dashboard.structures import Structures
-
-FOREVER = "public, max-age=31536000, immutable"
 
 
 def register(server: Flask, context: Context) -> None:
@@ -29,38 +28,29 @@ def register(server: Flask, context: Context) -> None:
 
     @server.get(f"{prefix}data/<run>/<digest>.bin")
     def data(run: str, digest: str) -> Response:
-        return _for_ever(context.payloads.data(run, digest))
+        return for_ever(context.payloads.data(run, digest))
 
     @server.get(f"{prefix}data/<run>/<digest>/<graph>.bin")
     def structure(run: str, digest: str, graph: str) -> Response:
-        return _for_ever(structures.data(run, digest, graph))
+        return for_ever(structures.data(run, digest, graph))
 
     @server.get(f"{prefix}data/<run>/<digest>/refined/clusters.bin")
     def clusters(run: str, digest: str) -> Response:
-        return _for_ever(refinements.clusters(run, digest))
+        return for_ever(refinements.clusters(run, digest))
 
     @server.get(f"{prefix}data/<run>/<digest>/refined/effects/<graph>.bin")
     def effects(run: str, digest: str, graph: str) -> Response:
-        return _for_ever(refinements.effects(run, digest, graph))
+        return for_ever(refinements.effects(run, digest, graph))
 
     @server.get(f"{prefix}data/<run>/attention/<digest>/<head>.bin")
     def attention(run: str, digest: str, head: str) -> Response:
-        return _for_ever(head_patterns(context, run, digest, head))
+        return for_ever(head_patterns(context, run, digest, head))
 
     @server.get(f"{prefix}api/state/<run>")
     def state(run: str) -> Response:
         response: Response = jsonify(run_state(context, run))
         response.headers["Cache-Control"] = "no-store"
         return response
-
-
-def _for_ever(found: bytes | None) -> Response:
-    """Return data that its address names for ever; there may be none of that name."""
-    if found is None:
-        abort(404)
-    response = Response(found, mimetype="application/octet-stream")
-    response.headers["Cache-Control"] = FOREVER
-    return response
 
 
 def run_state(context: Context, name: str) -> dict[str, Any]:

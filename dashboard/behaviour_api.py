@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 
-from flask import Flask, Response, abort
+from flask import Flask, Response
 
 from compute.behaviour_records import ContextUse, Structure
 from compute.behaviour_specs import ContextMeasurement, StructureMeasurement
 from compute.records import RegressionBehaviour
 from compute.specs import BehaviourMeasurement, Measurement
-from dashboard.api import FOREVER
 from dashboard.behaviours import behaviour_text, context_text, structure_text
 from dashboard.context import Context
+from dashboard.development import Development
 from dashboard.figures.behaviour_file import Found, encode_behaviours
+from dashboard.files import RunFiles, for_ever
 from dashboard.library import Library
 from dashboard.payloads import Payloads
 from dashboard.points import Groups, Kept, by_setting, of_kind
-
-KEPT = 16
 
 
 def register(server: Flask, context: Context) -> None:
@@ -29,12 +26,7 @@ def register(server: Flask, context: Context) -> None:
 
     @server.get(f"{context.prefix}data/<run>/<digest>/behaviour.bin")
     def behaviour(run: str, digest: str) -> Response:
-        found = files.data(run, digest)
-        if found is None:
-            abort(404)
-        response = Response(found, mimetype="application/octet-stream")
-        response.headers["Cache-Control"] = FOREVER
-        return response
+        return for_ever(files.data(run, digest))
 
 
 class BehaviourFiles:
@@ -42,9 +34,7 @@ class BehaviourFiles:
 
     def __init__(self, library: Library, payloads: Payloads) -> None:
         self._library = library
-        self._payloads = payloads
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._files = RunFiles(library, payloads)
 
     def data(self, run: str, digest: str) -> bytes | None:
         """Return the file of a run, or None if the run's data is another by now.
@@ -54,22 +44,17 @@ class BehaviourFiles:
         RunNotFound
             If the store has no run of that name.
         """
-        key = (run, digest)
-        # One at a time: whoever asks for what is being made waits for it.
-        with self._lock:
-            if key not in self._kept:
-                development = self._library.development(run)
-                points = self._library.points(run)
-                # Records may have come meanwhile: then the points are not those of the digest.
-                if self._payloads.digest(run) != digest:
-                    return None
-                if self._library.development(run) is not development:
-                    return None
-                found = found_behaviours(by_setting(points.values()))
-                self._kept[key] = encode_behaviours(development.run.steps, found)
-                while len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
-            return self._kept[key]
+        return self._files.get(run, digest, self._made)
+
+    def _made(self, development: Development) -> bytes | None:
+        name = development.run.name
+        points = self._library.points(name)
+        # Records may have come meanwhile: then the points are not those of the digest.
+        if self._library.development(name) is not development:
+            return None
+        return encode_behaviours(
+            development.run.steps, found_behaviours(by_setting(points.values()))
+        )
 
 
 def found_behaviours(groups: Groups) -> Found:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
 
 from compute.behaviour_records import ContextUse, ShiftedRegression, Structure
 from compute.behaviour_specs import ContextMeasurement, ShiftMeasurement, StructureMeasurement
 from compute.records import LanguageBehaviour, RegressionBehaviour
 from compute.runs import Run
-from compute.specs import BehaviourMeasurement, Measurement
+from compute.specs import BehaviourMeasurement
 from dashboard.degeneracy import UNMEASURED
 from dashboard.figures.behaviour_curves import (
     behaviour_curves,
@@ -19,7 +17,7 @@ from dashboard.figures.behaviour_curves import (
     structure_curves,
 )
 from dashboard.figures.series import Curve
-from dashboard.points import Groups, of_kind
+from dashboard.points import Groups, curves_by_setting, of_kind
 
 
 def all_behaviour_curves(run: Run, groups: Groups) -> list[Curve]:
@@ -29,14 +27,18 @@ def all_behaviour_curves(run: Run, groups: Groups) -> list[Curve]:
     there is none.
     """
     of_family = functools.partial(behaviour_curves, family=run.family)
+    either = (LanguageBehaviour, RegressionBehaviour)
+    steps, behaviours = run.steps, of_kind(groups, BehaviourMeasurement)
+    contexts, shifts = of_kind(groups, ContextMeasurement), of_kind(groups, ShiftMeasurement)
+    structures = of_kind(groups, StructureMeasurement)
     return [
         *(
-            _by_setting(run, groups, BehaviourMeasurement, of_family, behaviour_text)
-            or of_family(run.steps, {}, settings=UNMEASURED)
+            curves_by_setting(steps, behaviours, either, of_family, behaviour_text)
+            or of_family(steps, {}, settings=UNMEASURED)
         ),
-        *_by_setting(run, groups, ContextMeasurement, context_curves, context_text),
-        *_by_setting(run, groups, ShiftMeasurement, shift_curves, shift_text),
-        *_by_setting(run, groups, StructureMeasurement, structure_curves, structure_text),
+        *curves_by_setting(steps, contexts, ContextUse, context_curves, context_text),
+        *curves_by_setting(steps, shifts, ShiftedRegression, shift_curves, shift_text),
+        *curves_by_setting(steps, structures, Structure, structure_curves, structure_text),
     ]
 
 
@@ -64,26 +66,3 @@ def shift_text(spec: ShiftMeasurement) -> str:
 def structure_text(spec: StructureMeasurement) -> str:
     """Return the settings of what a model is made of."""
     return f"weights; attention on {spec.samples:,} held-out samples"
-
-
-_RECORDS: dict[type[Measurement], tuple[type, ...]] = {
-    BehaviourMeasurement: (LanguageBehaviour, RegressionBehaviour),
-    ContextMeasurement: (ContextUse,),
-    ShiftMeasurement: (ShiftedRegression,),
-    StructureMeasurement: (Structure,),
-}
-
-
-def _by_setting(
-    run: Run,
-    groups: Groups,
-    kind: type[Measurement],
-    curves: Callable[..., list[Curve]],
-    text: Callable[[Any], str],
-) -> list[Curve]:
-    """Return the curves of every setting; the ids of all but the first end in a number."""
-    made: list[Curve] = []
-    for i, (spec, at) in enumerate(of_kind(groups, kind)):
-        records = {t: v for t, v in at.items() if isinstance(v, _RECORDS[kind])}
-        made += curves(run.steps, records, settings=text(spec), suffix=f"~{i + 1}" if i else "")
-    return made

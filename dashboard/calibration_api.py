@@ -22,9 +22,10 @@ from compute.llc_specs import CalibrationMeasurement
 from compute.runs import Run
 from compute.specs import llc_measurement
 from compute.store import Store
-from dashboard.api import FOREVER, obstacle
+from dashboard.api import obstacle
 from dashboard.context import Context
 from dashboard.figures.calibration import sweeps_file, traces_file
+from dashboard.files import for_ever, keep_last
 from dashboard.job_api import asked_steps, job_state
 from dashboard.security import is_own_request
 
@@ -45,12 +46,12 @@ def register(server: Flask, context: Context, *, guarded: bool) -> None:
 
     @server.get(f"{data}/<digest>.bin")
     def sweep_file(run: str, digest: str) -> Response:
-        return _for_ever(files.data(run, digest))
+        return for_ever(files.data(run, digest))
 
     @server.get(f"{data}/traces/<digest>.bin")
     def cell_traces(run: str, digest: str) -> Response:
         estimate = calibrating.estimate_of(store, run, digest)
-        return _for_ever(None if estimate is None else traces_file(estimate))
+        return for_ever(None if estimate is None else traces_file(estimate))
 
     @server.get(path)
     def sweep_state(run: str) -> Response:
@@ -100,9 +101,7 @@ class SweepFiles:
                 run = self._store.run(name)
                 data = sweeps_file(_named(self._store, run), llc_measurement(run))
                 known = (revision, hashlib.sha256(data).hexdigest(), data)
-                self._latest[name] = known
-                while len(self._latest) > KEPT:
-                    self._latest.popitem(last=False)
+                keep_last(self._latest, name, known, KEPT)
             return known
 
 
@@ -189,11 +188,3 @@ def _answered(act: Any, status: int) -> tuple[Response, int]:
     except OntogenyError as error:
         code = 404 if isinstance(error, RunNotFound) else 409
         return jsonify({"reason": str(error)}), code
-
-
-def _for_ever(found: bytes | None) -> Response:
-    if found is None:
-        abort(404)
-    response = Response(found, mimetype="application/octet-stream")
-    response.headers["Cache-Control"] = FOREVER
-    return response

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Flask, Response, abort, jsonify
+from flask import Flask, Response, jsonify
 
 from compute.errors import BadRecord
 from compute.jobs import Job
@@ -13,10 +13,10 @@ from compute.llc_records import LLCEstimate
 from compute.llc_specs import LLCMeasurement
 from compute.runs import Run
 from compute.specs import llc_measurement
-from dashboard.api import FOREVER
 from dashboard.context import Context
 from dashboard.degeneracy import llc_settings
 from dashboard.figures.chains import chains_file, run_range
+from dashboard.files import for_ever
 from dashboard.labels import llc_text
 from dashboard.points import by_setting
 
@@ -27,12 +27,7 @@ def register(server: Flask, context: Context) -> None:
 
     @server.get(f"{prefix}data/<run>/chains/<digest>.bin")
     def one_estimate(run: str, digest: str) -> Response:
-        found = chains_of(context, run, digest)
-        if found is None:
-            abort(404)
-        response = Response(found, mimetype="application/octet-stream")
-        response.headers["Cache-Control"] = FOREVER
-        return response
+        return for_ever(chains_of(context, run, digest))
 
     @server.get(f"{prefix}api/chains/<run>")
     def all_chains(run: str) -> Response:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, abort
+from flask import Flask, Response
 
-from dashboard.api import FOREVER
 from dashboard.coincidences import Coincidences
 from dashboard.context import Context
+from dashboard.files import JSON, for_ever
 from dashboard.stages import Stagings
 
 
@@ -17,17 +17,8 @@ def register(server: Flask, context: Context, stagings: Stagings) -> None:
 
     @server.get(f"{place}.json")
     def coincidence(run: str, digest: str, graph: str) -> Response:
-        return _for_ever(found.tests(run, digest, graph))
+        return for_ever(found.tests(run, digest, graph), JSON)
 
     @server.get(f"{place}/<strength>.json")
     def coincidence_of_components(run: str, digest: str, graph: str, strength: str) -> Response:
-        return _for_ever(found.components(run, digest, graph, strength))
-
-
-def _for_ever(data: bytes | None) -> Response:
-    """Return data that its address names for ever; there may be none of that name."""
-    if data is None:
-        abort(404)
-    response = Response(data, mimetype="application/json")
-    response.headers["Cache-Control"] = FOREVER
-    return response
+        return for_ever(found.components(run, digest, graph, strength), JSON)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TypeVar
 
 from compute.coincidence.within import Within
 from compute.runs import Run
@@ -35,6 +32,7 @@ from dashboard.figures.coincidence_tests import (
     surrogates_for,
 )
 from dashboard.figures.series import Curve
+from dashboard.files import RunFiles, keep_last
 from dashboard.library import Library
 from dashboard.payloads import Payloads
 from dashboard.stages import Stagings
@@ -42,7 +40,6 @@ from dashboard.stages import Stagings
 KEPT = 32
 # The graph of a run that has none, in addresses.
 NO_GRAPH = "-"
-_Found = TypeVar("_Found")
 
 
 class Coincidences:
@@ -61,11 +58,8 @@ class Coincidences:
     """
 
     def __init__(self, library: Library, payloads: Payloads, stagings: Stagings) -> None:
-        self._library = library
-        self._payloads = payloads
         self._stagings = stagings
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._files = RunFiles(library, payloads, KEPT)
         self._lags: OrderedDict[tuple[object, ...], list[Lag]] = OrderedDict()
 
     def tests(self, run: str, digest: str, graph: str) -> bytes | None:
@@ -78,42 +72,16 @@ class Coincidences:
         RunNotFound
             If the store has no run of that name.
         """
-        return self._file(run, digest, (graph,), lambda d: self._tests(d, digest, graph))
+        return self._files.get(run, digest, lambda d: self._tests(d, digest, graph), graph)
 
     def components(self, run: str, digest: str, graph: str, strength: str) -> bytes | None:
         """Return how each component's refined LLC goes with a strength of it.
 
         None if there are no such components; else as `tests`.
         """
-        return self._file(
-            run, digest, (graph, strength), lambda d: components_file(d, graph, strength)
+        return self._files.get(
+            run, digest, lambda d: components_file(d, graph, strength), graph, strength
         )
-
-    def _file(
-        self,
-        run: str,
-        digest: str,
-        what: tuple[str, ...],
-        make: Callable[[Development], bytes | None],
-    ) -> bytes | None:
-        key = (run, digest, *what)
-        known = self._kept.get(key)
-        if known is not None:
-            return known
-        # One at a time: whoever asks for what is being computed waits for it.
-        with self._lock:
-            if key not in self._kept:
-                development = self._library.development(run)
-                if self._payloads.digest(run) != digest:
-                    return None
-                # Records may have come between the two: then the digest is of other data.
-                if self._library.development(run) is not development:
-                    return None
-                data = make(development)
-                if data is None:
-                    return None
-                _keep(self._kept, key, data)
-            return self._kept[key]
 
     def _tests(self, development: Development, digest: str, graph: str) -> bytes | None:
         series = development.graphs.get(graph)
@@ -168,7 +136,7 @@ class Coincidences:
         key = (development.run.name, digest, surrogates)
         if key not in self._lags:
             made = lags(steps, llc, chosen.curves, surrogates=surrogates)
-            _keep(self._lags, key, made)
+            keep_last(self._lags, key, made, KEPT)
         own = metric_curves(development.graph_curves.get(graph, ()), metrics)
         return (*self._lags[key], *lags(steps, llc, own, surrogates=surrogates))
 
@@ -186,11 +154,3 @@ def components_file(development: Development, graph: str, strength: str) -> byte
     series = development.graphs.get(graph)
     parts = series and parts_of(development.curves, series, strength)
     return encode_components(development.run.steps, parts) if parts else None
-
-
-def _keep(
-    kept: OrderedDict[tuple[object, ...], _Found], key: tuple[object, ...], one: _Found
-) -> None:
-    kept[key] = one
-    while len(kept) > KEPT:
-        kept.popitem(last=False)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from compute.llc_records import LLCEstimate, RefinedLLC
 from compute.llc_specs import LLCMeasurement, RefinedMeasurement
 from compute.records import Curvature, ImportedValue
@@ -23,7 +20,7 @@ from dashboard.figures.curves import (
 )
 from dashboard.figures.series import Curve
 from dashboard.labels import curvature_text, imported_text, llc_text, refined_text
-from dashboard.points import Groups, Kept, of_kind
+from dashboard.points import Groups, Kept, curves_by_setting, of_kind
 
 UNMEASURED = "not measured yet"
 
@@ -37,28 +34,15 @@ def degeneracy_curves(run: Run, groups: Groups) -> list[Curve]:
     refined, curvature = (of_kind(groups, k) for k in (RefinedMeasurement, CurvatureMeasurement))
     return [
         *(
-            _by_setting(run, llc_settings(run, groups), LLCEstimate, llc_curves, llc_text)
+            curves_by_setting(
+                run.steps, llc_settings(run, groups), LLCEstimate, llc_curves, llc_text
+            )
             or llc_curves(run.steps, {}, settings=UNMEASURED)
         ),
-        *_by_setting(run, refined, RefinedLLC, refined_curves, refined_text),
-        *_by_setting(run, curvature, Curvature, curvature_curves, curvature_text),
+        *curves_by_setting(run.steps, refined, RefinedLLC, refined_curves, refined_text),
+        *curves_by_setting(run.steps, curvature, Curvature, curvature_curves, curvature_text),
         *_imported(run, groups),
     ]
-
-
-def _by_setting(
-    run: Run,
-    found: list[tuple[Measurement, dict[int, Kept]]],
-    record: type[Kept],
-    curves: Callable[..., list[Curve]],
-    text: Callable[[Any], str],
-) -> list[Curve]:
-    """Return the curves of every setting; the ids of all but the first end in a number."""
-    made: list[Curve] = []
-    for i, (spec, at) in enumerate(found):
-        records = {t: v for t, v in at.items() if isinstance(v, record)}
-        made += curves(run.steps, records, settings=text(spec), suffix=f"~{i + 1}" if i else "")
-    return made
 
 
 def llc_settings(run: Run, groups: Groups) -> list[tuple[Measurement, dict[int, Kept]]]:

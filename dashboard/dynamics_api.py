@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from flask import Flask, Response, abort, jsonify, request
+from flask import Flask, Response, jsonify, request
 
 from compute.behaviour_records import ModelOutputs
 from compute.behaviour_specs import OutputsMeasurement
@@ -17,9 +17,9 @@ from compute.errors import BadRecord, SettingsError
 from compute.runs import Run
 from compute.store import Store
 from compute.trajectories import trajectory
-from dashboard.api import FOREVER
 from dashboard.context import Context
 from dashboard.figures.dynamics import AXES, VERSION, encode_trajectories
+from dashboard.files import for_ever, keep_last
 
 KEPT = 16
 FEWEST = 4
@@ -46,11 +46,11 @@ def register(server: Flask, context: Context) -> None:
 
     @server.get(f"{prefix}data/<run>/dynamics/<digest>.bin")
     def alone(run: str, digest: str) -> Response:
-        return _for_ever(dynamics.data(run, (), digest))
+        return for_ever(dynamics.data(run, (), digest))
 
     @server.get(f"{prefix}data/<run>/dynamics/<others>/<digest>.bin")
     def joint(run: str, others: str, digest: str) -> Response:
-        return _for_ever(dynamics.data(run, others.split(","), digest))
+        return for_ever(dynamics.data(run, others.split(","), digest))
 
 
 class Dynamics:
@@ -143,9 +143,7 @@ class Dynamics:
                 for name, at in found.items()
             }
             ways = trajectory(rows, axes=AXES)
-            self._kept[digest] = encode_trajectories(ways, run.name, run.family)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            keep_last(self._kept, digest, encode_trajectories(ways, run.name, run.family), KEPT)
         return digest, self._kept[digest]
 
     def _obstacle(
@@ -226,11 +224,3 @@ def _chosen(
     most = f"at most {MOST_BESIDE} runs are drawn beside one"
     left += [{"name": name, "reason": most} for name in able[MOST_BESIDE:]]
     return sorted(able[:MOST_BESIDE]), left
-
-
-def _for_ever(data: bytes | None) -> Response:
-    if data is None:
-        abort(404)
-    response = Response(data, mimetype="application/octet-stream")
-    response.headers["Cache-Control"] = FOREVER
-    return response

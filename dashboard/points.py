@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
 
 from compute.behaviour_records import ContextUse, ModelOutputs, ShiftedRegression, Structure
 from compute.llc_records import LLCEstimate, RefinedLLC
@@ -21,6 +21,7 @@ from compute.records import (
 )
 from compute.specs import Measurement, spec_digest
 from dashboard.figures.graphs import GraphPoint, graph_point, shared_names
+from dashboard.figures.series import Curve, Steps
 
 Kept: TypeAlias = (
     GraphPoint
@@ -79,6 +80,22 @@ def by_setting(points: Iterable[Point]) -> Groups:
         specs[digest] = point.spec
         found[digest][point.step] = point.value
     return {d: (specs[d], found[d]) for d in sorted(found)}
+
+
+def curves_by_setting(
+    steps: Steps,
+    found: Iterable[tuple[Measurement, Mapping[int, Kept]]],
+    records: type[Kept] | tuple[type[Kept], ...],
+    curves: Callable[..., list[Curve]],
+    text: Callable[[Any], str],
+) -> list[Curve]:
+    """Return the curves of every setting; the ids of all but the first end in a number."""
+    made: list[Curve] = []
+    for i, (spec, at) in enumerate(found):
+        of_setting = {t: v for t, v in at.items() if isinstance(v, records)}
+        suffix = f"~{i + 1}" if i else ""
+        made += curves(steps, of_setting, settings=text(spec), suffix=suffix)
+    return made
 
 
 def of_kind(groups: Groups, kind: type[Measurement]) -> list[tuple[Measurement, dict[int, Kept]]]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
-
 from dashboard.development import Development
 from dashboard.figures.refined import (
     by_refinement,
@@ -14,20 +10,16 @@ from dashboard.figures.refined import (
     encode_clusters,
     encode_effects,
 )
+from dashboard.files import RunFiles
 from dashboard.library import Library
 from dashboard.payloads import Payloads
-
-KEPT = 16
 
 
 class Refinements:
     """The last few files, each computed once in a process, when it is first asked for."""
 
     def __init__(self, library: Library, payloads: Payloads) -> None:
-        self._library = library
-        self._payloads = payloads
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, str | None], bytes] = OrderedDict()
+        self._files = RunFiles(library, payloads)
 
     def clusters(self, run: str, digest: str) -> bytes | None:
         """Return which parts develop alike, or None if the run's data is another by now.
@@ -37,36 +29,11 @@ class Refinements:
         RunNotFound
             If the store has no run of that name.
         """
-        return self._file(run, digest, None, clusters_file)
+        return self._files.get(run, digest, clusters_file)
 
     def effects(self, run: str, digest: str, graph: str) -> bytes | None:
         """Return how refined LLCs go with a graph's effects, or None; raises as `clusters`."""
-        return self._file(run, digest, graph, lambda found: effects_file(found, graph))
-
-    def _file(
-        self,
-        run: str,
-        digest: str,
-        graph: str | None,
-        make: Callable[[Development], bytes | None],
-    ) -> bytes | None:
-        key = (digest, graph)
-        # One at a time: whoever asks for what is being computed waits for it.
-        with self._lock:
-            if key not in self._kept:
-                development = self._library.development(run)
-                if self._payloads.digest(run) != digest:
-                    return None
-                # Records may have come between the two: then the digest is of other data.
-                if self._library.development(run) is not development:
-                    return None
-                data = make(development)
-                if data is None:
-                    return None
-                self._kept[key] = data
-                while len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
-            return self._kept[key]
+        return self._files.get(run, digest, lambda found: effects_file(found, graph), graph)
 
 
 def clusters_file(development: Development) -> bytes:

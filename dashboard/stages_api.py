@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, abort
+from flask import Flask, Response
 
-from dashboard.api import FOREVER
 from dashboard.context import Context
+from dashboard.files import JSON, for_ever
 from dashboard.stages import Stagings
 
 
@@ -15,9 +15,4 @@ def register(server: Flask, context: Context, stagings: Stagings | None = None) 
 
     @server.get(f"{context.prefix}data/<run>/<digest>/stages/<curve>.json")
     def stages(run: str, digest: str, curve: str) -> Response:
-        data = found.file(run, digest, curve)
-        if data is None:
-            abort(404)
-        response = Response(data, mimetype="application/json")
-        response.headers["Cache-Control"] = FOREVER
-        return response
+        return for_ever(found.file(run, digest, curve), JSON)

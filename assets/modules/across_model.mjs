@@ -2,12 +2,11 @@
 
 import { carriedOver, createPageModel, hearNews } from "./page_model.mjs";
 import { decode } from "./payload.mjs";
-import { writeAddress } from "./address.mjs";
+import { fetched } from "./live.mjs";
 
 /** Stands for all runs of the recipe where else the name of a run stands; no run can have this name. */
 export const RECIPE = "~recipe";
 export const WAYS = { step: "step", tokens: "tokens", boundary: "boundary" };
-const PAUSE = 250;
 
 /** Return what the address asks for beside what every page reads: the other run, the alignment, and by which curve. */
 export function readOwn(query, { state }, { group, others, family }) {
@@ -37,26 +36,11 @@ function renew(model, fresh) {
   model.set({ payload, graph, index });
 }
 
-/** Keep the URL in step with the state, once the reader pauses. */
-export function keepAddress(model, signal) {
-  let timer = 0;
-  const write = () => {
-    timer = 0;
-    history.replaceState(history.state, "", location.pathname + addressOf(model));
-  };
-  model.store.subscribe(() => {
-    clearTimeout(timer);
-    timer = setTimeout(write, PAUSE);
-  });
-  signal.addEventListener("abort", () => clearTimeout(timer));
-  return write;
-}
-
-function addressOf({ state, payload }) {
+/** Return what the page has in the address beside what every page has. */
+export function ownAddress({ state }) {
   const { other, by, turnsOf } = state;
   const own = new URLSearchParams({ ...(other ? { with: other } : {}), ...(other && other !== RECIPE ? { by } : {}), ...(turnsOf === "/llc" ? {} : { turns: turnsOf }) });
-  const text = own.toString().replaceAll("%7E", "~").replaceAll("%2F", "/");
-  return writeAddress(state, payload) + (text && `&${text}`);
+  return own.toString().replaceAll("%7E", "~").replaceAll("%2F", "/");
 }
 
 /** Return a curve's name in addresses: its graph, if it is of one, and its id. */
@@ -93,9 +77,9 @@ export async function loadRuns(model, signal) {
   if (!other) return;
   const what = other === RECIPE ? "recipe" : `run/${encodeURIComponent(other)}`;
   try {
-    const address = (await answer(`${model.prefix}api/across/${encodeURIComponent(model.run)}/${what}`, signal, (r) => r.json())).address;
+    const address = (await fetched(`${model.prefix}api/across/${encodeURIComponent(model.run)}/${what}`, signal, "The runs", (r) => r.json())).address;
     if (signal.aborted || model.state.other !== other || model.state.across?.address === address) return;
-    const across = decode(await answer(address, signal, (r) => r.arrayBuffer()));
+    const across = decode(await fetched(address, signal, "The runs", (r) => r.arrayBuffer()));
     across.address = address;
     if (signal.aborted || model.state.other !== other) return;
     const by = across.by?.[model.state.by]?.reason ? "step" : model.state.by;
@@ -115,7 +99,7 @@ async function loadTurns(model, signal) {
   if (placeOf(curve) !== turnsOf) return model.set({ turnsOf: placeOf(curve) });
   try {
     const file = `${encodeURIComponent(curve.graph || "-")}/${encodeURIComponent(curve.id)}.json`;
-    const turns = await answer(across.address.replace(/\.bin$/, `/${file}`), signal, (r) => r.json());
+    const turns = await fetched(across.address.replace(/\.bin$/, `/${file}`), signal, "The runs", (r) => r.json());
     if (signal.aborted || model.state.across !== across || model.state.turnsOf !== turnsOf) return;
     turns.steps = turns.steps.map((t) => t ?? NaN);
     const by = turns.reason && model.state.by === "boundary" ? "step" : model.state.by;
@@ -124,16 +108,4 @@ async function loadTurns(model, signal) {
     if (error.name === "AbortError" || model.state.across !== across) return;
     model.set({ turnsTrouble: error.message, by: model.state.by === "boundary" ? "step" : model.state.by });
   }
-}
-
-async function answer(address, signal, read) {
-  let response = null;
-  try {
-    response = await fetch(address, { signal });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Error("The server does not answer; is it still running?");
-  }
-  if (!response.ok) throw new Error(`The runs could not be loaded (${response.status}); reload the page.`);
-  return read(response);
 }

@@ -66,12 +66,16 @@ export function writeAddress(state, payload) {
   return `?${query.toString().replaceAll("%2C", ",").replaceAll("%7E", "~").replaceAll("%40", "@")}`;
 }
 
-/** Keep the URL in step with the state, once the reader pauses. Browsers refuse faster writes. */
-export function keepAddress(store, payload, signal) {
+/**
+ * Keep the URL in step with the state, once the reader pauses. Browsers refuse faster writes. `own`
+ * gives what a page has there beside what all pages have, or an empty string.
+ */
+export function keepAddress(store, payload, signal, own = () => "") {
   let timer = 0;
   const write = () => {
     timer = 0;
-    history.replaceState(history.state, "", location.pathname + writeAddress(store.get(), payload()));
+    const text = own();
+    history.replaceState(history.state, "", location.pathname + writeAddress(store.get(), payload()) + (text && `&${text}`));
   };
   store.subscribe(() => {
     clearTimeout(timer);

@@ -1,6 +1,6 @@
 /** Components: how the refined LLC of each goes with its strength over training, and all of them at the step. */
 
-import { anyOf, createReason, hush, onSize, panelBody, stepAt, tell } from "./network_panel.mjs";
+import { anyOf, createReason, listenToPoints, onSize, panelBody } from "./network_panel.mjs";
 import { chance, interval, saveButton, verdictNode } from "./coincidence_text.mjs";
 import { element, select, setAttribute, setClass, setText, svg } from "./elements.mjs";
 import { createCloud } from "./coincidence_cloud.mjs";
@@ -28,7 +28,7 @@ export function createComponents(model, signal) {
   const reason = createReason(body);
   let rows = [];
   onSize(cloud.plane, signal, (width, height) => (cloud.draw(width, height), cloud.paint()));
-  listen(cloud, model, signal);
+  listenToPoints(cloud, model, signal);
 
   function rebuild() {
     const { parts, tests, strength } = model.state;
@@ -87,21 +87,4 @@ function bar({ rho, low, high }) {
     svg("line", { class: "lag-zero", x1: "50%", x2: "50%", y1: 0, y2: 16 }),
     ...(low === null ? [] : [line(low, high, "lag-whisker")]),
     ...(rho === null ? [] : [svg("circle", { class: "rho-dot", cx: at(rho), cy: 8, r: 3.5 })]));
-}
-
-/** The pointer names the component under it; a click selects it. */
-function listen(cloud, model, signal) {
-  const under = (event) => {
-    const box = cloud.plane.getBoundingClientRect();
-    return cloud.nearest(event.clientX - box.left, event.clientY - box.top);
-  };
-  cloud.plane.addEventListener("pointermove", (event) => {
-    const found = under(event);
-    tell(model, event, found && { title: found.name, rows: found.rows, foot: stepAt(model, model.state.index) });
-  }, { signal });
-  cloud.plane.addEventListener("pointerleave", hush, { signal });
-  cloud.plane.addEventListener("click", (event) => {
-    const found = under(event);
-    if (found) model.toggle(found.name);
-  }, { signal });
 }

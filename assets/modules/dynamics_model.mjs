@@ -3,15 +3,15 @@
 import { carriedOver, createPageModel, hearNews } from "./page_model.mjs";
 import { decimals, largest } from "./format.mjs";
 import { decode } from "./payload.mjs";
+import { fetched } from "./live.mjs";
 import { note } from "./note.mjs";
-import { writeAddress } from "./address.mjs";
 
 /** What runs are called where their names have no room; the page's own run comes first. */
 export const LETTERS = ["A", "B", "C", "D", "E"];
 /** How many components are drawn over time. */
 export const OVER_TIME = 4;
 const PLAIN = "1,2";
-const PAUSE = 250;
+const WHAT = "The way of the outputs";
 
 /** Return what the address asks for beside what every page reads: other runs, and two components. */
 export function readOwn(query) {
@@ -38,22 +38,10 @@ function renew(model, fresh) {
   model.set({ payload, index, ...(others ? { ways: null } : {}) });
 }
 
-/** Keep the URL in step with the state, once the reader pauses. */
-export function keepAddress(model, signal) {
-  let timer = 0;
-  const write = () => {
-    timer = 0;
-    const { beside, pcs } = model.state;
-    const own = new URLSearchParams({ ...(beside ? { with: beside } : {}), ...(pcs === PLAIN ? {} : { pcs }) });
-    const text = own.toString().replaceAll("%2C", ",");
-    history.replaceState(history.state, "", location.pathname + writeAddress(model.state, model.payload) + (text && `&${text}`));
-  };
-  model.store.subscribe(() => {
-    clearTimeout(timer);
-    timer = setTimeout(write, PAUSE);
-  });
-  signal.addEventListener("abort", () => clearTimeout(timer));
-  return write;
+/** Return what the page has in the address beside what every page has. */
+export function ownAddress({ state: { beside, pcs } }) {
+  const own = new URLSearchParams({ ...(beside ? { with: beside } : {}), ...(pcs === PLAIN ? {} : { pcs }) });
+  return own.toString().replaceAll("%2C", ",");
 }
 
 /** Fetch the way of the run and of those beside it; they come after the page. */
@@ -63,10 +51,10 @@ export async function loadWays(model, signal) {
   if (known && shown && known.from === from && known.beside.join() === beside) return;
   const stale = () => signal.aborted || model.state.beside !== beside || model.payload.address !== from;
   try {
-    const facts = await answer(`${model.prefix}api/dynamics/${encodeURIComponent(model.run)}?with=${encodeURIComponent(beside)}`, signal, (r) => r.json());
+    const facts = await fetched(`${model.prefix}api/dynamics/${encodeURIComponent(model.run)}?with=${encodeURIComponent(beside)}`, signal, WHAT, (r) => r.json());
     if (stale()) return;
     const same = known && facts.address === known.address && shown;
-    const ways = same ? shown : facts.address ? decode(await answer(facts.address, signal, (r) => r.arrayBuffer())) : null;
+    const ways = same ? shown : facts.address ? decode(await fetched(facts.address, signal, WHAT, (r) => r.arrayBuffer())) : null;
     if (stale()) return;
     if (facts.left.length) note(`Not drawn beside this run: ${facts.left.map(({ name, reason }) => `${name} (${reason})`).join("; ")}.`);
     facts.from = from;
@@ -74,18 +62,6 @@ export async function loadWays(model, signal) {
   } catch (error) {
     if (error.name !== "AbortError" && !stale()) model.set({ facts: null, ways: null, trouble: error.message });
   }
-}
-
-async function answer(address, signal, read) {
-  let response = null;
-  try {
-    response = await fetch(address, { signal });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Error("The server does not answer; is it still running?");
-  }
-  if (!response.ok) throw new Error(`The way of the outputs could not be loaded (${response.status}); reload the page.`);
-  return read(response);
 }
 
 /** Return the two components that span the plane, from 0; those that the runs have. */

@@ -38,6 +38,19 @@ export function follow(prefix, run, known, news, signal) {
   return ask;
 }
 
+/** Fetch a file and `read` its response; what it throws is in words, of `what`, unless `signal` aborted. */
+export async function fetched(address, signal, what, read) {
+  let response = null;
+  try {
+    response = await fetch(address, { signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("The server does not answer; is it still running?");
+  }
+  if (!response.ok) throw new Error(`${what} could not be loaded (${response.status}); reload the page.`);
+  return read(response);
+}
+
 /** Post JSON to one of our routes; returns why it was refused, or an empty string. */
 export async function post(address, body) {
   const headers = { "Content-Type": "application/json" };

@@ -107,3 +107,20 @@ export function createPlane(model, signal, { label, describe, draw, stages = "pl
 export function anyOf(changed, ...names) {
   return names.some((name) => changed.has(name));
 }
+
+/** Let the pointer name the point of a drawing under it, and a click select its component. */
+export function listenToPoints(cloud, model, signal) {
+  const under = (event) => {
+    const box = cloud.plane.getBoundingClientRect();
+    return cloud.nearest(event.clientX - box.left, event.clientY - box.top);
+  };
+  cloud.plane.addEventListener("pointermove", (event) => {
+    const found = under(event);
+    tell(model, event, found && { title: found.name, rows: found.rows, foot: stepAt(model, model.state.index) });
+  }, { signal });
+  cloud.plane.addEventListener("pointerleave", hush, { signal });
+  cloud.plane.addEventListener("click", (event) => {
+    const found = under(event);
+    if (found) model.toggle(found.name);
+  }, { signal });
+}

@@ -1,6 +1,6 @@
 /** Refined LLC against what ablating the same component does: a point for each part, and how their orders go together. */
 
-import { anyOf, createReason, hush, onSize, panelBody, stepAt, tell } from "./network_panel.mjs";
+import { anyOf, createReason, listenToPoints, onSize, panelBody } from "./network_panel.mjs";
 import { element, select, setClass, setText } from "./elements.mjs";
 import { createCloud } from "./refined_cloud.mjs";
 import { createCurves } from "./network_curves.mjs";
@@ -26,7 +26,7 @@ export function createEffects(model, signal) {
   const reason = createReason(body);
   let drawing = null;
   onSize(cloud.plane, signal, (width, height) => (cloud.draw(width, height), cloud.paint()));
-  listen(cloud, model, signal);
+  listenToPoints(cloud, model, signal);
 
   function rebuild() {
     const options = effectsOf(model);
@@ -83,21 +83,4 @@ function wordsOn(found, index, model) {
   if (found.sign[index] === 0) return `Cannot tell whether they go together: ${over}; ${chance}.`;
   const more = found.sign[index] > 0 ? "more" : "less";
   return `${model.state.effect === "loss_change" ? `Parts with a higher refined LLC matter ${more} to the loss` : `Parts with a higher refined LLC change ${more} of what comes after`}: ${over}; ${chance}.`;
-}
-
-/** The pointer names the part under it; a click selects it. */
-function listen(cloud, model, signal) {
-  const under = (event) => {
-    const box = cloud.plane.getBoundingClientRect();
-    return cloud.nearest(event.clientX - box.left, event.clientY - box.top);
-  };
-  cloud.plane.addEventListener("pointermove", (event) => {
-    const found = under(event);
-    tell(model, event, found && { title: found.name, rows: found.rows, foot: stepAt(model, model.state.index) });
-  }, { signal });
-  cloud.plane.addEventListener("pointerleave", hush, { signal });
-  cloud.plane.addEventListener("click", (event) => {
-    const found = under(event);
-    if (found) model.toggle(found.name);
-  }, { signal });
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -41,16 +41,19 @@ def orders(
     """Return ways to mix members up within their groups: all, and True, if these are few."""
     size = sum(len(group) for group in groups)
     if math.prod(math.factorial(len(group)) for group in groups) <= ALL_ORDERS:
-        return np.array(list(_every(groups, size))), True
+        return _every(tuple(tuple(group.tolist()) for group in groups), size), True
     mixed = np.tile(np.arange(size), (PERMUTATIONS, 1))
     for group in groups:
         mixed[:, group] = generator.permuted(np.tile(group, (PERMUTATIONS, 1)), axis=1)
     return mixed, False
 
 
-def _every(groups: list[ndarray], size: int) -> Iterator[ndarray]:
-    for chosen in itertools.product(*(itertools.permutations(group) for group in groups)):
-        order = np.arange(size)
-        for group, members in zip(groups, chosen, strict=True):
-            order[group] = members
-        yield order
+# Every step asks for the same orders; those of eight components take 2.6 MB.
+@functools.lru_cache(maxsize=4)
+def _every(groups: tuple[tuple[int, ...], ...], size: int) -> Int[ndarray, "orders components"]:
+    """Return all orders, which nobody may change."""
+    rows = list(itertools.product(*(itertools.permutations(group) for group in groups)))
+    found = np.tile(np.arange(size), (len(rows), 1))
+    found[:, list(itertools.chain(*groups))] = [list(itertools.chain(*row)) for row in rows]
+    found.flags.writeable = False
+    return found

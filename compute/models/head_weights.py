@@ -15,16 +15,14 @@ from typing import Any, TypeAlias
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from transformers.pytorch_utils import Conv1D
 
 from compute.errors import UnknownArchitecture
 from compute.models.anatomy import BlockAnatomy, architecture, merge_weight
 from compute.models.forward import example_tokens
 from compute.models.loading import LoadedModel
 from compute.models.norms import Norm, norms_of
-from compute.models.weights import weights_of
+from compute.models.weights import Cut, cut_off, weights_of
 
-_LINEAR = (nn.Linear, Conv1D)
 _RELATIVE = 1e-4
 
 
@@ -66,68 +64,53 @@ def head_weights(model: LoadedModel) -> tuple[HeadWeights, ...]:
         cuts = [_cut(block, generator, stack) for block in model.anatomy.blocks]
         model.module(example_tokens(model.module))
         return tuple(
-            _of_block(model.module, layer, block, cut, norms)
+            _of_block(model.module, layer, block, *cut, norms)
             for layer, (block, cut) in enumerate(zip(model.anatomy.blocks, cuts, strict=True))
         )
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class _Cut:
-    """A block's attention with random numbers in place of what its projections put out.
+class _Read:
+    """What a block's attention reads.
 
     Attributes
     ----------
-    z
-        The input of the output projection, ``[.., heads * head_width]``.
     stream
         What the block was given, ``[.., width]``.
     direct
         Whether the projections read just that.
-    leaves
-        The random numbers, ``[.., outputs]``, by projection.
     """
 
-    z: Tensor | None = None
     stream: Tensor | None = None
     direct: bool = True
-    leaves: dict[Any, Tensor] = dataclasses.field(default_factory=dict)
 
 
-def _cut(block: BlockAnatomy, generator: torch.Generator, stack: ExitStack) -> _Cut:
-    """Cut a block's attention off from its input projections, until ``stack`` is closed."""
-    cut = _Cut()
+def _cut(block: BlockAnatomy, generator: torch.Generator, stack: ExitStack) -> tuple[Cut, _Read]:
+    """Cut a block's attention off as `cut_off` does, and watch what its projections read."""
+    read = _Read()
 
     def begin(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
-        cut.stream = args[0] if args else kwargs["hidden_states"]
+        read.stream = args[0] if args else kwargs["hidden_states"]
 
-    def replace(linear: nn.Module, args: Any, output: Tensor) -> Tensor:
-        cut.direct &= cut.stream is not None and torch.equal(args[0], cut.stream)
-        leaf = torch.randn(output.shape, generator=generator).requires_grad_()
-        cut.leaves[linear] = leaf
-        # Attention may clip what it was given in place, but not a leaf.
-        return leaf.clone()
-
-    def keep(merge: nn.Module, args: Any) -> None:
-        cut.z = args[0]
+    def see(linear: nn.Module, x: Tensor, output: Tensor) -> None:
+        if linear is not block.merge:
+            read.direct &= read.stream is not None and torch.equal(x, read.stream)
 
     stack.callback(block.block.register_forward_pre_hook(begin, with_kwargs=True).remove)
-    stack.callback(block.merge.register_forward_pre_hook(keep).remove)
-    for part in block.attention.modules():
-        if isinstance(part, _LINEAR) and part is not block.merge:
-            stack.callback(part.register_forward_hook(replace).remove)
-    # As `weights_of` does: norms of queries and keys may mix heads, and keep all in its place.
-    for name, part in block.attention.named_modules():
-        if "norm" in name.rpartition(".")[2]:
-            stack.callback(part.register_forward_hook(lambda norm, args, output: args[0]).remove)
-    return cut
+    return cut_off(block, generator, stack, see), read
 
 
 def _of_block(
-    module: nn.Module, layer: int, block: BlockAnatomy, cut: _Cut, norms: dict[str, Norm]
+    module: nn.Module,
+    layer: int,
+    block: BlockAnatomy,
+    cut: Cut,
+    read: _Read,
+    norms: dict[str, Norm],
 ) -> HeadWeights:
     query, key, value = _places(module, layer, block, cut)
     norm = norms.get(f"L{layer}.attention")
-    if norm is None and not cut.direct:
+    if norm is None and not read.direct:
         raise _unclear(module, f"what attention reads in block {layer} comes from no known norm")
     rows = _folded(module, torch.cat([_matrix(linear) for linear in cut.leaves]), norm)
     merged = _folded(module, merge_weight(block), norms.get(f"L{layer}.attention_output"), last=0)
@@ -165,7 +148,7 @@ _Places: TypeAlias = Int[Tensor, "heads head_width"]
 
 
 def _places(
-    module: nn.Module, layer: int, block: BlockAnatomy, cut: _Cut
+    module: nn.Module, layer: int, block: BlockAnatomy, cut: Cut
 ) -> tuple[_Places, _Places, _Places]:
     """Return which outputs of a block's projections, one behind the other, each head reads.
 

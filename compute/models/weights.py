@@ -8,7 +8,9 @@ the head's ``z`` depends. A model where heads cannot be told apart is refused.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -138,7 +140,7 @@ def _norms(module: nn.Module) -> list[nn.Module]:
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class _Seen:
+class Cut:
     """What was seen of one attention during a pass.
 
     Attributes
@@ -165,7 +167,7 @@ def _traced_reads(model: LoadedModel) -> list[dict[_Linear, Bool[Tensor, "heads 
     generator = torch.Generator().manual_seed(0)
     with torch.enable_grad(), ExitStack() as stack:
         seen = [
-            _watch(model.module, layer, block, generator, stack)
+            cut_off(block, generator, stack, partial(_require_linear, model.module, layer))
             for layer, block in enumerate(blocks)
         ]
         model.module(example_tokens(model.module))
@@ -175,33 +177,36 @@ def _traced_reads(model: LoadedModel) -> list[dict[_Linear, Bool[Tensor, "heads 
         ]
 
 
-def _watch(
-    module: nn.Module,
-    layer: int,
+def cut_off(
     block: BlockAnatomy,
     generator: torch.Generator,
     stack: ExitStack,
-) -> _Seen:
-    """Cut a block's attention off from its input projections, until ``stack`` is closed."""
-    seen = _Seen()
+    see: Callable[[Any, Tensor, Tensor], None],
+) -> Cut:
+    """Cut a block's attention off from its input projections, until ``stack`` is closed.
+
+    ``see`` is shown every linear map of the attention, what it is given, and what it puts out.
+    Norms inside of attention are passed over: `_traced_reads` says why.
+    """
+    cut = Cut()
 
     def replace(linear: Any, args: Any, output: Tensor) -> Tensor:
-        _require_linear(module, layer, linear, args[0], output)
+        see(linear, args[0], output)
         leaf = torch.randn(output.shape, generator=generator).requires_grad_()
-        seen.leaves[linear] = leaf
+        cut.leaves[linear] = leaf
         # Attention may clip what it was given in place, but not a leaf.
         return leaf.clone()
 
     def keep(merge: nn.Module, args: Any, output: Tensor) -> None:
-        _require_linear(module, layer, merge, args[0], output)
-        seen.z = args[0]
+        see(merge, args[0], output)
+        cut.z = args[0]
 
     for linear in _linears(block.attention):
         hook = keep if linear is block.merge else replace
         stack.callback(linear.register_forward_hook(hook).remove)
     for norm in _norms(block.attention):
         stack.callback(norm.register_forward_hook(lambda norm, args, output: args[0]).remove)
-    return seen
+    return cut
 
 
 def _require_linear(module: nn.Module, layer: int, linear: Any, x: Tensor, output: Tensor) -> None:
@@ -216,7 +221,7 @@ def _require_linear(module: nn.Module, layer: int, linear: Any, x: Tensor, outpu
 
 
 def _reads(
-    module: nn.Module, layer: int, block: BlockAnatomy, seen: _Seen
+    module: nn.Module, layer: int, block: BlockAnatomy, seen: Cut
 ) -> dict[_Linear, Bool[Tensor, "heads outputs"]]:
     """Return what each head of a block reads, after checking that this makes them heads."""
     linears = [linear for linear in _linears(block.attention) if linear is not block.merge]

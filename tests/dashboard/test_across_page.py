@@ -26,6 +26,7 @@ from dashboard.figures.series import Curve
 from dashboard.library import Library
 from dashboard.pages import across
 from dashboard.payloads import Payloads
+from dashboard.stages import FoundStages
 from tests.dashboard import across_samples, synthetic
 
 NAN = float("nan")
@@ -166,7 +167,7 @@ def test_files_are_addressed_by_what_is_in_them_and_kept_for_ever(
 def test_a_new_record_has_a_new_address_and_the_old_one_is_gone(store: Store) -> None:
     across_samples.fill(store, across_samples.seed_run(1, checkpoints=4))
     across_samples.fill(store, across_samples.seed_run(2, checkpoints=4), gaps=(2,))
-    comparisons = Comparisons(Library(store))
+    comparisons = Comparisons(Library(store), FoundStages())
     old, _ = comparisons.pair("tiny_seed1", "tiny_seed2")
     across_samples.fill(store, across_samples.seed_run(2, checkpoints=4))
     new, data = comparisons.pair("tiny_seed1", "tiny_seed2")
@@ -185,7 +186,7 @@ def test_boundaries_of_a_pair_are_found_once(store: Store) -> None:
         at = 50.0 * len(calls)
         return Stages(critical_points=(Boundary(at, at - 9, at + 9, "minimum", 1.0),))
 
-    comparisons = Comparisons(Library(store), find)
+    comparisons = Comparisons(Library(store), FoundStages(find))
     digest, _ = comparisons.pair("tiny_seed1", "tiny_seed2")
     for _ in range(2):
         data = comparisons.turns("tiny_seed1", "tiny_seed2", digest, "", "llc")
@@ -203,7 +204,7 @@ def test_boundaries_of_a_pair_are_found_once(store: Store) -> None:
 def test_curves_without_boundaries_say_why(store: Store) -> None:
     for seed in (1, 2):
         across_samples.fill(store, across_samples.seed_run(seed, checkpoints=6))
-    comparisons = Comparisons(Library(store))
+    comparisons = Comparisons(Library(store), FoundStages())
     digest, _ = comparisons.pair("tiny_seed1", "tiny_seed2")
     data = comparisons.turns("tiny_seed1", "tiny_seed2", digest, "", "llc")
     told = json.loads(data or b"")

@@ -12,7 +12,6 @@ from compute.behaviour_specs import ContextMeasurement, StructureMeasurement
 from compute.jobs import Jobs
 from compute.records import LanguageBehaviour, RegressionBehaviour
 from compute.store import Store
-from dashboard.api import FOREVER
 from dashboard.arrays import array, decode
 from dashboard.behaviours import all_behaviour_curves, context_text
 from dashboard.context import Context
@@ -27,6 +26,7 @@ from dashboard.figures.behaviour_curves import (
 )
 from dashboard.figures.behaviour_file import Found, encode_behaviours
 from dashboard.figures.series import Curve
+from dashboard.files import FOREVER
 from dashboard.library import Library
 from dashboard.pages.behaviour import layout
 from dashboard.payloads import Payloads

@@ -14,11 +14,11 @@ from compute.jobs import Jobs
 from compute.llc_specs import LLCSpec
 from compute.specs import llc_measurement
 from compute.store import Store
-from dashboard.api import FOREVER
 from dashboard.arrays import array, decode
 from dashboard.context import Context
 from dashboard.factory import create_app
 from dashboard.figures.calibration import MEASURES, kept_text
+from dashboard.files import FOREVER
 from dashboard.library import Library
 from dashboard.pages import calibration
 from dashboard.payloads import Payloads

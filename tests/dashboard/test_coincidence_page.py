@@ -23,7 +23,6 @@ from compute.jobs import Jobs
 from compute.measure.stages import Boundary, Stages
 from compute.store import Store
 from dashboard import coincidence_api
-from dashboard.api import FOREVER
 from dashboard.coincidences import Coincidences, components_file
 from dashboard.context import Context
 from dashboard.development import Development
@@ -39,6 +38,7 @@ from dashboard.figures.coincidence_tests import distances, lags, parts_of, surro
 from dashboard.figures.series import Curve
 from dashboard.figures.stages import stage_points
 from dashboard.figures.structure import structure
+from dashboard.files import FOREVER
 from dashboard.library import Library
 from dashboard.pages.coincidence import PANELS, layout
 from dashboard.payloads import Payloads

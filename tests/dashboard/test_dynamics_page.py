@@ -20,12 +20,12 @@ from compute.records import to_bytes
 from compute.specs import standard_measurements
 from compute.store import Store
 from compute.trajectories import trajectory
-from dashboard.api import FOREVER
 from dashboard.arrays import array, decode
 from dashboard.context import Context
 from dashboard.dynamics_api import Dynamics
 from dashboard.factory import create_app
 from dashboard.figures.dynamics import AXES, encode_trajectories, walk_words
+from dashboard.files import FOREVER
 from dashboard.library import Library
 from dashboard.pages.dynamics import PANELS, layout
 from dashboard.payloads import Payloads

@@ -7,10 +7,10 @@ from dash import no_update
 
 from compute.jobs import Jobs
 from compute.store import Store
-from dashboard.api import FOREVER
 from dashboard.arrays import decode
 from dashboard.context import Context
 from dashboard.factory import create_app
+from dashboard.files import FOREVER
 from dashboard.library import Library
 from dashboard.pages.network import fill_table, layout
 from dashboard.payloads import Payloads

@@ -12,7 +12,6 @@ from compute.curve_clusters import CurveClusters
 from compute.jobs import Jobs
 from compute.llc_specs import RefinedMeasurement
 from compute.store import Store
-from dashboard.api import FOREVER
 from dashboard.arrays import array, decode
 from dashboard.context import Context
 from dashboard.development import Development
@@ -26,6 +25,7 @@ from dashboard.figures.refined import (
     together,
     usable,
 )
+from dashboard.files import FOREVER
 from dashboard.library import Library
 from dashboard.pages.refined import PANELS, layout
 from dashboard.payload import encode

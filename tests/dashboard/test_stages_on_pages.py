@@ -18,12 +18,12 @@ from compute.jobs import Jobs
 from compute.measure.stages import Boundary, Stage, Stages, find_stages
 from compute.store import Store
 from dashboard import stages_api
-from dashboard.api import FOREVER
 from dashboard.context import Context
 from dashboard.development import Development
 from dashboard.factory import create_app
 from dashboard.figures.series import Curve
 from dashboard.figures.stages import curve_stages, encode_stages, stage_points
+from dashboard.files import FOREVER
 from dashboard.library import Library
 from dashboard.payloads import Payloads
 from dashboard.stages import Stagings
