@@ -49,13 +49,20 @@ function watch() {
   return undefined;
 }
 
+/** Say whether a page is of the run that is open: its view then goes along, step and all. */
+function isSameRun(target) {
+  return new URLSearchParams(location.search).get("run") === target.searchParams.get("run") && target.searchParams.has("run");
+}
+
 /** Links between our pages change the page, not the document. */
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("header a[href], .jobs-table a[href]");
   if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const target = new URL(link.href);
-  if (target.origin !== location.origin) return;
+  if (target.origin !== location.origin || link.target || link.closest(".views")) return;
   event.preventDefault();
+  for (const open of document.querySelectorAll("header details[open]")) open.open = false;
+  if (link.closest(".pages") && isSameRun(target)) target.search = location.search;
   window.dash_clientside.set_props("url", { pathname: target.pathname, search: target.search, href: target.href });
 });
 

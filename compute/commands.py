@@ -64,7 +64,12 @@ def open_application(chosen: settings.Settings) -> Any:
             import_bundle(store, folder)
         except OntogenyError as error:
             print(f"ontogeny: {folder.name} is left out: {error}", file=sys.stderr)
-    return create_app(store, token=chosen.token, path_prefix=chosen.path_prefix)
+    return create_app(
+        store,
+        token=chosen.token,
+        path_prefix=chosen.path_prefix,
+        embed_origins=chosen.embed_origins,
+    )
 
 
 def add_run(options: argparse.Namespace) -> int:

@@ -11,10 +11,12 @@ import contextlib
 import dataclasses
 import ipaddress
 import os
+import string
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from compute.errors import SettingsError
 
@@ -65,6 +67,7 @@ class Settings:
     port: int
     token: str | None
     path_prefix: str
+    embed_origins: tuple[str, ...]
     workers: int
     scheduler: str | None
     checkpoints: Path
@@ -107,6 +110,21 @@ def _prefix(text: str) -> str:
     return f"/{inner}/" if inner else "/"
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(part.rstrip("/") for part in text.replace(",", " ").split())
+    for origin in origins:
+        parts = urlsplit(origin)
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.netloc
+            or f"{parts.scheme}://{parts.netloc}" != origin
+        ):
+            raise ValueError("an origin is like https://wiki.example: a scheme and a host")
+        if not set(parts.netloc) <= _HOST:
+            raise ValueError("an origin names one host, of letters, digits, dots and hyphens")
+    return origins
+
+
 def _address(text: str) -> str:
     if not text.startswith(("tcp://", "tls://")):
         raise ValueError("a scheduler's address starts with tcp:// or tls://")
@@ -137,6 +155,7 @@ def _yes_or_no(text: str) -> bool:
     return answer in _YES
 
 
+_HOST = {*string.ascii_letters, *string.digits, *".-:[]"}
 _YES, _NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 SETTINGS: tuple[Setting, ...] = (
     Setting("data", "store", Path, "FOLDER", "the store: records and jobs; on a local disk"),
@@ -146,6 +165,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("port", "8050", _port, "N", "the port of the pages"),
     Setting("token", None, str, "TEXT", "what visitors must give before they see anything"),
     Setting("path_prefix", "/", _prefix, "PATH", "the path behind a reverse proxy, such as /lab/"),
+    Setting(
+        "embed_origins",
+        "",
+        _origins,
+        "ORIGINS",
+        "sites that may show views in a frame, such as https://wiki.example; the own site may",
+    ),
     Setting("workers", None, _count, "N", "measuring processes, one thread each; default: CPUs"),
     Setting("scheduler", None, _address, "URL", "a running Dask scheduler instead of own workers"),
     Setting(
@@ -243,7 +269,7 @@ def settings_table() -> str:
     """Return the table of settings for the README, in Markdown."""
     rows = ["| option | environment, `ontogeny.toml` | default | |", "|---|---|---|---|"]
     for s in SETTINGS:
-        default = "" if s.default is None else f"`{s.default}`"
+        default = f"`{s.default}`" if s.default else ""
         option = f"{s.option} {s.metavar}".strip()
         rows.append(f"| `{option}` | `{s.variable}`, `{s.name}` | {default} | {s.help} |")
     return "\n".join(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,7 +43,7 @@ from dashboard.pages import (
 )
 from dashboard.payloads import Payloads
 from dashboard.security import content_policy, secure
-from dashboard.selection import choose_run
+from dashboard.selection import choose_run, is_embedded
 from dashboard.stages import Stagings
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -65,7 +66,13 @@ PAGES = cast(
 )
 
 
-def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/") -> Dash:
+def create_app(
+    store: Store,
+    *,
+    token: str | None = None,
+    path_prefix: str = "/",
+    embed_origins: Sequence[str] = (),
+) -> Dash:
     """Return the dashboard of a store.
 
     Parameters
@@ -75,6 +82,8 @@ def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/"
         server, so the server must then be reachable from this machine only.
     path_prefix
         The path under which the dashboard answers; starts and ends with a slash.
+    embed_origins
+        The sites that may show views in their frames.
     """
     library = Library(store)
     context = Context(library, Payloads(library, path_prefix), Jobs(store), path_prefix)
@@ -103,7 +112,7 @@ def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/"
     dynamics_api.register(app.server, context)
     job_api.register(app.server, context, guarded=token is not None)
     calibration_api.register(app.server, context, guarded=token is not None)
-    policy = content_policy(app.csp_hashes())
+    policy = content_policy(app.csp_hashes(), embed_origins)
     secure(app.server, policy=policy, token=token, prefix=path_prefix)
     return app
 
@@ -134,6 +143,8 @@ def show_page(context: Context, pathname: str, search: str) -> list[Any]:
         runs = context.library.store.runs()
         run = choose_run(runs, search)
         body = states.unknown_page(context.prefix) if page is None else page.layout(context, search)
+        if is_embedded(search):
+            return shell.embedded(body, context, path=path, search=search, run=run)
         return shell.frame(body, PAGES, context, path=path, runs=runs, run=run)
     except OntogenyError as error:
         return shell.frame(states.trouble(str(error)), PAGES, context, path=path)

@@ -28,7 +28,7 @@ from dashboard.figures.metrics import MetricSeries
 from dashboard.figures.series import Curve
 from dashboard.labels import TASK_LABELS, ablation_meaning, compute_command, is_approximate
 
-VERSION = 4
+VERSION = 5
 STATE_CODES = {"measured": "m", "failed": "f", "missing": "-"}
 WEIGHT_SHARE_SHOWN = 0.9
 # Above so many edges not all are drawn at first, but the heaviest few; of wide graphs, more.
@@ -61,6 +61,7 @@ def _header(development: Development, arrays: Arrays) -> dict[str, Any]:
             "source": run.source,
             "summary": run.summary,
             "licence": run.licence,
+            "tokensPerStep": run.tokens_per_step,
         },
         "steps": list(run.steps),
         "graphs": _graphs(development, arrays),

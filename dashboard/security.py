@@ -21,10 +21,11 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Ontogeny<
 """
 
 
-def content_policy(script_hashes: Sequence[str]) -> str:
+def content_policy(script_hashes: Sequence[str], embed_origins: Sequence[str] = ()) -> str:
     """Return the content security policy: our own scripts only, and those inline ones by hash.
 
-    Plotly writes style elements, so inline styles stay allowed.
+    Plotly writes style elements, so inline styles stay allowed. ``embed_origins`` may show our
+    pages in their frames.
     """
     rules = {
         "default-src": "'none'",
@@ -35,7 +36,7 @@ def content_policy(script_hashes: Sequence[str]) -> str:
         "connect-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'self'",
-        "frame-ancestors": "'self'",
+        "frame-ancestors": " ".join(["'self'", *embed_origins]),
     }
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 
@@ -48,7 +49,8 @@ def secure(server: Flask, *, policy: str, token: str | None, prefix: str) -> Non
         response.headers["Content-Security-Policy"] = policy
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
-        response.headers["X-Frame-Options"] = "SAMEORIGIN"
+        if policy.rsplit("; ", 1)[1] == "frame-ancestors 'self'":  # it cannot name other sites
+            response.headers["X-Frame-Options"] = "SAMEORIGIN"
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         return response
 

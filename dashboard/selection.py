@@ -54,6 +54,15 @@ def run_name(search: str | None) -> str | None:
     return names[0] if names else None
 
 
+def is_embedded(search: str | None) -> bool:
+    """Say whether the page is to be shown in a frame of another page, without its header.
+
+    >>> is_embedded("?run=stdlib_lm&embed=1")
+    True
+    """
+    return parse_qs((search or "").removeprefix("?")).get("embed", [""])[0] == "1"
+
+
 def choose_run(runs: list[Run], search: str | None) -> Run | None:
     """Return the run that the URL names; without a name, the first; None if there is no such."""
     name = run_name(search)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from dash import dcc, html
 
@@ -44,6 +44,15 @@ _MARK = (
 )
 
 
+GROUPS = {
+    "Graph": ("/network", "/component"),
+    "Degeneracy": ("/refined", "/chains", "/calibration"),
+    "Behaviour": ("/behaviour", "/dynamics"),
+    "Compare": ("/compare", "/across", "/coincidence"),
+}
+_GROUP_OF = {path: name for name, paths in GROUPS.items() for path in paths}
+
+
 class Page(Protocol):
     """A module of ``dashboard.pages``."""
 
@@ -77,16 +86,39 @@ def frame(
     run: Run | None = None,
 ) -> list[Any]:
     """Return a page's body with the header above it; ``run`` is the one of ``runs`` it shows."""
+    title = next((page.TITLE for page in pages if path == page.PATH), "")
+    heading = [html.H1(title, className="page-title")] if title and path != "/guide" else []
     return [
         html.A("Skip to the page", href="#main", className="skip"),
         html.Header(
             [
+                *heading,
                 html.A("Ontogeny", href=context.prefix, className="wordmark", title="Start page"),
                 _run_picker(context, runs, run),
                 _navigation(path, pages, context, run),
                 html.Div(className="masthead-actions", id="head-actions"),
             ],
             className="masthead",
+        ),
+        body,
+    ]
+
+
+def embedded(body: Any, context: Context, *, path: str, search: str, run: Run | None) -> list[Any]:
+    """Return a page's body for a frame: no header, but the run's name and the way to the page."""
+    pairs = [(k, v) for k, v in parse_qsl(search.removeprefix("?")) if k != "embed"]
+    return [
+        html.Header(
+            [
+                html.Strong(run.name if run else ""),
+                html.A(
+                    "open in Ontogeny",
+                    href=f"{context.prefix}{path.lstrip('/')}?{urlencode(pairs)}",
+                    target="_blank",
+                    rel="noopener",
+                ),
+            ],
+            className="embed-head",
         ),
         body,
     ]
@@ -136,16 +168,35 @@ def _facts(run: Run) -> str:
 
 
 def _navigation(path: str, pages: Sequence[Page], context: Context, run: Run | None) -> html.Nav:
+    """Return the links to all pages; those of a group hang under the group's name."""
     query = f"?run={run.name}" if run else ""
-    links = [
-        html.A(
-            p.TITLE,
-            href=context.prefix + p.PATH.lstrip("/") + query,
-            className="here" if path == p.PATH else "",
+
+    def link(page: Page) -> html.A:
+        return html.A(
+            page.TITLE,
+            href=context.prefix + page.PATH.lstrip("/") + query,
+            className="here" if path == page.PATH else "",
         )
-        for p in pages
-    ]
-    return html.Nav(links, className="pages", **labelled("Pages"))
+
+    entries: dict[str, list[Page]] = {}
+    for page in pages:
+        entries.setdefault(_GROUP_OF.get(page.PATH, page.TITLE), []).append(page)
+    return html.Nav(
+        [
+            link(members[0])
+            if name not in GROUPS
+            else _group(name, [link(p) for p in members], any(path == p.PATH for p in members))
+            for name, members in entries.items()
+        ],
+        className="pages",
+        **labelled("Pages"),
+    )
+
+
+def _group(name: str, links: Sequence[html.A], here: bool) -> html.Details:
+    summary = html.Summary(name, className="here" if here else "")
+    listed = html.Ul([html.Li(link) for link in links], className="popover")
+    return html.Details([summary, listed], className="page-group")
 
 
 def run_page(context: Context, search: str, build: Callable[[Run], Any]) -> Any:

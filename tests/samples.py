@@ -73,6 +73,7 @@ def a_graph(
     components: tuple[str, ...] | None = None,
     order: np.ndarray | None = None,
     loss_change: np.ndarray | None = None,
+    loss_change_error: np.ndarray | None = None,
     loss: float = 1.0,
 ) -> AblationGraph:
     """A graph whose prompts have the given weights, ``[prompts, n, n]``, NaN where no edge is."""
@@ -93,7 +94,7 @@ def a_graph(
         norm_change=weight,
         norm_change_error=error,
         loss_change=np.zeros(n, np.float32) if loss_change is None else loss_change,
-        loss_change_error=none,
+        loss_change_error=none if loss_change_error is None else loss_change_error,
         logit_change=none,
         logit_change_error=none,
         loss=loss,

@@ -140,3 +140,15 @@ def test_the_server_asks_for_one_thread_before_numpy_is_there():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_sites_that_may_embed_are_origins():
+    both = chosen("--embed-origins", "https://wiki.example, http://lab.example:8080/")
+    assert both.embed_origins == ("https://wiki.example", "http://lab.example:8080")
+    assert chosen().embed_origins == ()
+
+
+@pytest.mark.parametrize("text", ["wiki.example", "https://a.example/page", "https://a b;c", "*"])
+def test_what_is_no_origin_may_not_embed(text):
+    with pytest.raises(SettingsError, match="origin"):
+        chosen("--embed-origins", text)

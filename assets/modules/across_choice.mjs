@@ -1,10 +1,10 @@
 /** The head of the Across runs page: which runs, how they are aligned, which curves, which time axis. */
 
+import { createAxisChoice } from "./axis_choice.mjs";
 import { RECIPE, WAYS, alignmentOf, placeOf, sharedCurves, shownCurves } from "./across_model.mjs";
 import { byId, element, select, setAttribute, setText } from "./elements.mjs";
 import { anyOf } from "./network_panel.mjs";
 
-const AXES = ["log", "linear", "index"];
 const MOST = 8;
 
 /** Build the choice and return its `update(model, changed)`. */
@@ -16,12 +16,12 @@ export function createChoice(model) {
     graphs: element("span", { class: "slot" }),
     curves: element("details", { class: "metric-menu" }, element("summary", { class: "menu", text: "curves" }), element("div", { class: "popover" })),
     reset: element("button", { class: "text-button", type: "button", text: "whole run", onclick: () => model.set({ zoom: null }) }),
-    axes: AXES.map((kind) => element("button", { type: "button", "data-axis": kind, text: kind, onclick: () => model.set({ axis: kind }) })),
+    axes: createAxisChoice(model),
   };
   parts.by = element("span", { class: "across-by" }, element("span", { class: "quiet", text: "align by" }), element("span", { class: "segments", role: "group", "aria-label": "Align by" }, ...parts.ways), parts.turns);
   byId("across-choice").replaceChildren(
     element("span", { class: "quiet", text: "beside" }), parts.runs, parts.by,
-    element("span", { class: "panel-fact" }, parts.reset, parts.graphs, parts.curves, element("span", { class: "segments", role: "group", "aria-label": "Time axis" }, ...parts.axes)),
+    element("span", { class: "panel-fact" }, parts.reset, parts.graphs, parts.curves, parts.axes.node),
   );
 
   function update(_, changed) {
@@ -35,7 +35,7 @@ export function createChoice(model) {
     for (const button of parts.ways) paintWay(button, model);
     setText(byId("across-words"), words(model));
     parts.reset.hidden = !state.zoom;
-    for (const button of parts.axes) setAttribute(button, "aria-pressed", String(button.dataset.axis === state.axis));
+    parts.axes.paint();
   }
   return { update };
 }

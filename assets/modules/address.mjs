@@ -1,17 +1,29 @@
-/** The view in the URL. Steps are numbers of steps, not indices; unknown keys are ignored. */
+/**
+ * The view in the URL. Steps are numbers of steps, not indices; unknown keys are ignored, and what
+ * lies outside of the run is clamped, with a note. `v` is the version of this language: a key that
+ * changes its meaning makes a new one, and a key that is added does not.
+ */
 
+import { axisKinds } from "./axis_choice.mjs";
 import { curvesOf } from "./payload.mjs";
-import { ROLE } from "./graph_colour.mjs";
+import { colourIds, ROLE } from "./component_sources.mjs";
 import { nearestIndex } from "./axis.mjs";
 import { refinements } from "./refined_curves.mjs";
 import { step as formatStep } from "./format.mjs";
 
-const AXES = ["log", "linear", "index"];
 const [BOUNDARIES, CRITICAL] = [["critical", "slopes", "off"], "critical"];
+export const VERSION = 1;
+const MATRIX = "matrix";
+const EMBED = "embed=1";
 const PAUSE = 250;
 const ALL = "all";
 /** The curves of the LLC, one for each setting. */
 const LLC = /^llc(~\d+)?$/;
+
+/** Say whether the page stands in a frame of another page. */
+export function isEmbedded() {
+  return new URLSearchParams(location.search).get("embed") === "1";
+}
 
 /** Return the state that a URL's query asks for, with defaults, and notes on what could not be. */
 export function readAddress(query, payload, defaults) {
@@ -22,6 +34,8 @@ export function readAddress(query, payload, defaults) {
   const metrics = graph?.metrics.map((m) => m.id) ?? [];
   const names = graph?.components.map((c) => c.name) ?? [];
   const refined = Object.keys(refinements(payload));
+  if (Number(asked.get("v")) > VERSION) notes.push("This link was made by a newer version of Ontogeny: what is not known here is left out.");
+  const pins = [...new Set((asked.get("pin") ?? "").split(","))].filter((pin) => names.includes(pin));
   const state = {
     index: readStep(asked.get("step"), payload, notes),
     graph: name,
@@ -29,12 +43,17 @@ export function readAddress(query, payload, defaults) {
     component: oneOf(asked.get("component"), names, null),
     threshold: readThreshold(asked.get("threshold"), graph, notes),
     top: readTop(asked.get("top"), graph?.top ?? null),
-    axis: oneOf(asked.get("axis"), AXES, "log"),
+    axis: oneOf(asked.get("axis"), axisKinds(payload), "log"),
     lanes: readLanes(asked.get("lanes"), payload, name, defaults.lanes),
     since: asked.has("since") ? nearestIndex(payload.steps, Number(asked.get("since")) || 0) : 0,
     zoom: readZoom(asked.get("zoom"), payload.steps),
     refined: oneOf(asked.get("refined"), refined, refined[0] ?? ""),
-    colour: oneOf(asked.get("colour"), refined, ROLE),
+    colour: oneOf(asked.get("colour"), colourIds(payload, graph), ROLE),
+    size: oneOf(asked.get("size"), metrics, ""),
+    pins,
+    onlyPins: asked.get("only") === "1" && pins.length > 0,
+    signed: asked.get("sign") === "1",
+    matrix: asked.get("as") === MATRIX,
     smooth: asked.get("smooth") === "1",
     boundaries: oneOf(asked.get("stages"), BOUNDARIES, CRITICAL),
     llc: oneOf(asked.get("llc"), payload.curves.map((c) => c.id).filter((id) => LLC.test(id)), "llc"),
@@ -46,6 +65,7 @@ export function readAddress(query, payload, defaults) {
 export function writeAddress(state, payload) {
   const graph = payload.graphs[state.graph];
   const query = new URLSearchParams();
+  query.set("v", VERSION);
   query.set("run", payload.run.name);
   if (payload.steps.length) query.set("step", payload.steps[state.index]);
   query.set("graph", state.graph);
@@ -62,6 +82,11 @@ export function writeAddress(state, payload) {
   if (state.llc !== "llc") query.set("llc", state.llc);
   if (state.refined !== (Object.keys(refinements(payload))[0] ?? "")) query.set("refined", state.refined);
   if (state.colour !== ROLE) query.set("colour", state.colour);
+  if (state.size) query.set("size", state.size);
+  if (state.pins.length) query.set("pin", state.pins.join(","));
+  if (state.onlyPins) query.set("only", 1);
+  if (state.signed) query.set("sign", 1);
+  if (state.matrix) query.set("as", MATRIX);
   for (const [name, value] of [...query]) if (value === "" || value === "null") query.delete(name);
   return `?${query.toString().replaceAll("%2C", ",").replaceAll("%7E", "~").replaceAll("%40", "@")}`;
 }
@@ -72,10 +97,11 @@ export function writeAddress(state, payload) {
  */
 export function keepAddress(store, payload, signal, own = () => "") {
   let timer = 0;
+  const embedded = isEmbedded();
   const write = () => {
     timer = 0;
     const text = own();
-    history.replaceState(history.state, "", location.pathname + writeAddress(store.get(), payload()) + (text && `&${text}`));
+    history.replaceState(history.state, "", location.pathname + writeAddress(store.get(), payload()) + (text && `&${text}`) + (embedded ? `&${EMBED}` : ""));
   };
   store.subscribe(() => {
     clearTimeout(timer);

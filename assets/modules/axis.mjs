@@ -1,9 +1,15 @@
-/** The time axis: log, linear or index; the same places as dashboard/figures/axis.py. */
+/**
+ * The time axis: log, linear, index or tokens; the same places as dashboard/figures/axis.py. Tokens
+ * lie where their steps lie on the log axis, and have round numbers of their own.
+ */
+
+import { shortCount, step as formatStep } from "./format.mjs";
 
 /** Places of a run's checkpoints on an axis, and of the window that is zoomed in on. */
 export class TimeAxis {
-  constructor(steps, kind, zoom = null) {
+  constructor(steps, kind, zoom = null, tokensPerStep = 0) {
     this.steps = steps;
+    this.tokensPerStep = tokensPerStep;
     this.kind = kind;
     this.places = Float64Array.from(steps, (t, i) => (kind === "index" ? i : place(t, kind)));
     const [low, high] = zoom ? zoom.map((t) => this.placeOf(t)) : this.ends();
@@ -31,7 +37,7 @@ export class TimeAxis {
   /** The step at a share of the window; between checkpoints too. */
   stepAt(fraction) {
     const at = this.low + fraction * (this.high - this.low);
-    if (this.kind === "log") return 10 ** at - 1;
+    if (isLog(this.kind)) return 10 ** at - 1;
     if (this.kind === "linear") return at;
     const i = Math.min(Math.max(at, 0), this.steps.length - 1);
     const [a, b] = [this.steps[Math.floor(i)], this.steps[Math.ceil(i)]];
@@ -94,19 +100,27 @@ export class TimeAxis {
   roundTicks(room) {
     const [from, to] = [this.stepAt(0), this.stepAt(1)];
     const steps = this.zoomed ? [] : [this.steps[0], this.steps.at(-1)];
-    if (this.kind === "log") {
+    const by = this.kind === "tokens" ? this.tokensPerStep : 1;
+    if (isLog(this.kind)) {
       const decades = this.high - this.low;
       for (const factor of decades > 2.2 ? [1] : decades > 1.4 ? [1, 5, 2] : [1, 5, 2, 3, 4, 7, 6, 8, 9]) {
-        for (let power = 1; power <= to; power *= 10) {
-          if (factor * power >= from && factor * power <= to) steps.push(factor * power);
+        for (let power = 1; power <= to * by; power *= 10) {
+          const round = (factor * power) / by;
+          if (round >= Math.max(from, by > 1 ? 0.5 : 0) && round <= to) steps.push(round);
         }
       }
     }
-    if (this.kind === "linear" || (this.kind === "log" && this.high - this.low < 0.7)) {
-      const width = roundStep((to - from) / room);
+    if (this.kind === "linear" || (isLog(this.kind) && this.high - this.low < 0.7)) {
+      const width = roundStep(((to - from) * by) / room) / by;
       for (let t = Math.ceil(from / width) * width; t <= to; t += width) steps.push(t);
     }
     return steps.map((step) => ({ step, fraction: this.share(step) }));
+  }
+
+  /** What a tick is called: its step, or the tokens that were seen by then. */
+  label(step) {
+    if (this.kind !== "tokens") return formatStep(Math.round(step));
+    return shortCount(Math.round(step * this.tokensPerStep));
   }
 }
 
@@ -126,6 +140,10 @@ export function nearestIndex(steps, step) {
   return best;
 }
 
+function isLog(kind) {
+  return kind === "log" || kind === "tokens";
+}
+
 function place(step, kind) {
-  return kind === "log" ? Math.log10(1 + step) : step;
+  return isLog(kind) ? Math.log10(1 + step) : step;
 }

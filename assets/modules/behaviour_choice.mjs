@@ -1,9 +1,9 @@
 /** The head of the Behaviour page: what the model does at the step in a line, the selected head, the time axis. */
 
+import { createAxisChoice } from "./axis_choice.mjs";
 import { byId, element, setAttribute, setText } from "./elements.mjs";
 import { summary } from "./behaviour_summary.mjs";
 
-const AXES = ["log", "linear", "index"];
 
 /** Build the head and return its `update(model, changed)`. */
 export function createChoice(model) {
@@ -12,10 +12,10 @@ export function createChoice(model) {
   const clear = element("button", { type: "button", class: "text-button", text: "clear", "aria-label": "Clear the selection", onclick: () => model.set({ component: null }) });
   const chosen = element("span", { class: "network-chosen", hidden: true }, name, clear);
   const reset = element("button", { class: "text-button", type: "button", text: "whole run", onclick: () => model.set({ zoom: null }) });
-  const kinds = AXES.map((kind) => element("button", { type: "button", "data-axis": kind, text: kind, onclick: () => model.set({ axis: kind }) }));
+  const kinds = createAxisChoice(model);
   byId("behaviour-choice").replaceChildren(
     element("span", { class: "panel-step", "data-step": "choice" }), words,
-    element("span", { class: "panel-fact" }, chosen, reset, element("span", { class: "segments", role: "group", "aria-label": "Time axis" }, ...kinds)),
+    element("span", { class: "panel-fact" }, chosen, reset, kinds.node),
   );
 
   function update() {
@@ -25,7 +25,7 @@ export function createChoice(model) {
     reset.hidden = !state.zoom;
     chosen.hidden = !state.component;
     setText(name, state.component ?? "");
-    for (const button of kinds) setAttribute(button, "aria-pressed", String(button.dataset.axis === state.axis));
+    kinds.paint();
   }
   return { update };
 }

@@ -122,7 +122,7 @@ function cellNode(model, sweep, i, packedColour, measure) {
   if (packedColour && !cell.failed) {
     const rgb = [packedColour & 255, (packedColour >> 8) & 255, (packedColour >> 16) & 255];
     node.style.setProperty("--cell", `rgb(${rgb.join(" ")})`);
-    if (!doubted) node.style.color = luminance(rgb) > 0.18 ? "#10151a" : "#ffffff";
+    if (!doubted) node.style.color = luminance(rgb) > 0.18 ? "#000000" : "#ffffff";
   }
   return node;
 }

@@ -1,13 +1,13 @@
 /** The head of the Chains page: the estimate at the step, its verdict in words, and the LLC over training. */
 
+import { createAxisChoice } from "./axis_choice.mjs";
 import { anyOf, createPlane, panelBody, stepAt, withInterval } from "./network_panel.mjs";
 import { believedValues, createVerdict, HEALTHY, isDoubted, verdictLegend, verdictPath } from "./verdicts.mjs";
 import { decimals, largest, number, spread } from "./format.mjs";
-import { element, select, setAttribute, setClass, setText, svg } from "./elements.mjs";
+import { element, select, setClass, setText, svg } from "./elements.mjs";
 import { createBands } from "./stage_bands.mjs";
 import { curvesOf } from "./payload.mjs";
 
-const AXES = ["log", "linear", "index"];
 const MARGIN = 8;
 
 /** Build the panel and return its `update(model, changed)` and `summary()`, the estimate in words. */
@@ -75,7 +75,7 @@ export function createEstimate(model, signal) {
     if (model.view.curve !== curve || anyOf(changed, "payload", "llc")) (adopt(), draw());
     else if (anyOf(changed, "axis", "zoom", "scheme")) draw();
     parts.reset.hidden = !model.state.zoom;
-    for (const button of parts.kinds) setAttribute(button, "aria-pressed", String(button.dataset.axis === model.state.axis));
+    parts.kinds.paint();
     paint();
   }
   const summary = () => [`LLC ${parts.value.textContent} ${parts.error.textContent}`, parts.verdict.node.hidden ? "" : parts.verdict.node.textContent].filter(Boolean).join(", ");
@@ -85,8 +85,8 @@ export function createEstimate(model, signal) {
 function build(model) {
   const slot = element("span", { class: "slot" });
   const reset = element("button", { class: "text-button", type: "button", text: "whole run", onclick: () => model.set({ zoom: null }) });
-  const kinds = AXES.map((kind) => element("button", { type: "button", "data-axis": kind, text: kind, onclick: () => model.set({ axis: kind }) }));
-  const body = panelBody("estimate", "Local learning coefficient", slot, reset, element("span", { class: "segments", role: "group", "aria-label": "Time axis" }, ...kinds));
+  const kinds = createAxisChoice(model);
+  const body = panelBody("estimate", "Local learning coefficient", slot, reset, kinds.node);
   const [value, error] = [element("span", { class: "value llc" }), element("span", { class: "error" })];
   const verdict = createVerdict();
   const unit = element("span", { class: "lane-unit", text: "λ̂, ± 95 %" });

@@ -53,7 +53,7 @@ export function createChart(model, signal) {
     const names = sources.map((source) => element("div", { class: `boundary-name ${source.group}`, title: source.settings }, element("strong", { text: source.name }), element("span", { text: countText(source) })));
     picture = svg("svg", { "aria-hidden": "true" });
     layer = element("div", { class: "boundary-marks" });
-    plane = createPlane(model, signal, { label: "Boundaries of every source over training", describe: (i, share) => describe(model, sources, i, share), draw, stages: "lane" }, picture, layer);
+    plane = createPlane(model, signal, { label: "Boundaries of every source over training", describe: (i, share) => describe(model, sources, i, share), draw, stages: "lane", role: "group" }, picture, layer);
     plane.node.style.height = `${height * sources.length}px`;
     return [element("div", { class: "time-row" }, element("div", { class: "boundary-names" }, ...names), plane.node)];
   }

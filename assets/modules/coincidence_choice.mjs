@@ -1,19 +1,19 @@
 /** The head of the Coincidence page: which graph, and which time axis. */
 
-import { byId, element, setAttribute, setText } from "./elements.mjs";
+import { createAxisChoice } from "./axis_choice.mjs";
+import { byId, element, setText } from "./elements.mjs";
 import { anyOf } from "./network_panel.mjs";
 import { fillHead } from "./graph_head.mjs";
 
-const AXES = ["log", "linear", "index"];
 
 /** Build the choice and return its `update(model, changed)`. */
 export function createChoice(model) {
   const parts = { tasks: element("span", { class: "slot" }), settings: element("span", { class: "panel-settings" }) };
   const reset = element("button", { class: "text-button", type: "button", text: "whole run", onclick: () => model.set({ zoom: null }) });
-  const kinds = AXES.map((kind) => element("button", { type: "button", "data-axis": kind, text: kind, onclick: () => model.set({ axis: kind }) }));
+  const kinds = createAxisChoice(model);
   byId("coincidence-choice").replaceChildren(
     parts.tasks, parts.settings,
-    element("span", { class: "panel-fact" }, reset, element("span", { class: "segments", role: "group", "aria-label": "Time axis" }, ...kinds)),
+    element("span", { class: "panel-fact" }, reset, kinds.node),
   );
 
   function update(_, changed) {
@@ -23,7 +23,7 @@ export function createChoice(model) {
       setText(parts.settings, graph ? `${graph.settings}; ${graph.nodeSettings}` : "no graph is measured yet");
     }
     reset.hidden = !model.state.zoom;
-    for (const button of kinds) setAttribute(button, "aria-pressed", String(button.dataset.axis === model.state.axis));
+    kinds.paint();
   }
   return { update };
 }

@@ -1,5 +1,6 @@
 /** Everything measured of one component over training: small multiples on the page's time axis. */
 
+import { createAxisChoice } from "./axis_choice.mjs";
 import { byId, element, setAttribute, setClass, setText, svg } from "./elements.mjs";
 import { curvesOfComponent, placesOf, rangeOf, textAt } from "./component_values.mjs";
 import { hideTooltip, showTooltip } from "./tooltip.mjs";
@@ -10,7 +11,6 @@ import { believed, verdictMarks } from "./refined_marks.mjs";
 
 const HEIGHT = 64;
 const PAD = 4;
-const AXES = ["log", "linear", "index"];
 
 /** Build the panel and return its `update(model, changed)`. */
 export function createCurves(model, signal) {
@@ -57,10 +57,10 @@ export function createCurves(model, signal) {
 function buildHead(model) {
   const ends = element("span", { class: "quiet" });
   const reset = element("button", { class: "text-button", type: "button", text: "whole run", onclick: () => model.set({ zoom: null }) });
-  const kinds = AXES.map((kind) => element("button", { type: "button", "data-axis": kind, text: kind, onclick: () => model.set({ axis: kind }) }));
+  const kinds = createAxisChoice(model);
   byId("component-curves-head").replaceChildren(
     element("h2", { text: "Over training" }), element("span", { class: "panel-step", "data-step": "curves" }), ends,
-    element("span", { class: "panel-fact" }, reset, element("span", { class: "segments", role: "group", "aria-label": "Time axis" }, ...kinds)),
+    element("span", { class: "panel-fact" }, reset, kinds.node),
   );
   return { ends, reset, kinds };
 }
@@ -69,7 +69,7 @@ function paintHead({ ends, reset, kinds }, { axis, payload, state }) {
   const [first, last] = axis.window().map((i) => formatStep(payload.steps[i] ?? 0));
   setText(ends, `each from step ${first} to ${last}`);
   reset.hidden = !state.zoom;
-  for (const button of kinds) setAttribute(button, "aria-pressed", String(button.dataset.axis === state.axis));
+  kinds.paint();
 }
 
 function buildCell(curve, model, point) {

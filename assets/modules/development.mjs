@@ -15,7 +15,7 @@ import { keepAddress } from "./address.mjs";
 import { listenToKeys } from "./keys.mjs";
 import { note } from "./note.mjs";
 
-const COMPACT = matchMedia("(max-width: 899px)");
+const COMPACT = matchMedia("(max-width: 1099px)");
 
 /** Fill the page under `root` until `signal` aborts. */
 export async function mountDevelopment(root, signal) {
@@ -54,6 +54,7 @@ function assemble(model, store, signal) {
   const marks = byId("main").querySelectorAll("[data-step]");
   const spoken = element("p", { class: "spoken", "aria-live": "polite" });
   byId("main").append(spoken);
+  model.speak = debounce((text) => setText(spoken, text), 400, signal);
   const announce = debounce(() => setText(spoken, `Step ${stepText(model)}. ${graph.summary()}`), 600, signal);
   const update = (_, changed) => {
     for (const panel of panels) panel.update(model, changed);

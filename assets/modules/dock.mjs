@@ -7,7 +7,7 @@ import { duration, step as formatStep } from "./format.mjs";
 import { nearestIndex } from "./axis.mjs";
 import { SPEEDS } from "./playback.mjs";
 
-const COMPACT = matchMedia("(max-width: 899px)");
+const COMPACT = matchMedia("(max-width: 1099px)");
 /** Beside the buttons, and on a phone above them. */
 const [BESIDE, EDGE, CLOSE] = [313, 48, 24];
 
@@ -52,6 +52,8 @@ function build(model, playback, stages) {
   const speed = element("select", { class: "menu", "aria-label": "Speed", onchange: (e) => playback.setSpeed(Number(e.target.value)) },
     ...SPEEDS.map((s) => new Option(`${s}/s`, s, s === playback.speed(), s === playback.speed())));
   const loop = element("button", { type: "button", class: "text-button toggle", "aria-pressed": "false", text: "loop", onclick: (e) => setAttribute(e.currentTarget, "aria-pressed", String(playback.toggleLoop())) });
+  const reverse = element("button", { type: "button", class: "text-button toggle", "aria-pressed": "false", text: "reverse", title: "Play backwards (R)", onclick: () => playback.toggleReverse() });
+  playback.hear((on) => setAttribute(reverse, "aria-pressed", String(on)));
   const status = element("span", { class: "status" });
   const controls = element(
     "div", { class: "controls" },
@@ -62,7 +64,7 @@ function build(model, playback, stages) {
       button("next", "Next checkpoint", "→", () => model.go(model.state.index + 1)),
       button("last", "Last checkpoint", "End", () => model.go(Infinity)),
       element("label", { class: "step-field" }, element("span", { text: "step" }), typed)),
-    element("div", { class: "dock-line" }, speed, loop, status),
+    element("div", { class: "dock-line" }, speed, loop, reverse, status),
   );
   const fill = element("div", { class: "track-fill" });
   const thumb = element("div", { class: "thumb" });
@@ -147,7 +149,7 @@ function drawStrip(parts, { payload, axis, plot, job }) {
 function drawTicks(parts, axis, width) {
   parts.ticks.replaceChildren(
     ...axis.ticks(width).map(({ step, fraction }) => {
-      const tick = element("span", { text: formatStep(Math.round(step)) });
+      const tick = element("span", { text: axis.label(step) });
       tick.style.left = `${(fraction * width).toFixed(1)}px`;
       return tick;
     }),

@@ -1,11 +1,11 @@
 /** The head of the Dynamics page: the place of the step in a line, the runs beside, the time axis; and why there is nothing. */
 
+import { createAxisChoice } from "./axis_choice.mjs";
 import { byId, element, setAttribute, setClass, setText } from "./elements.mjs";
 import { anyOf, onSize } from "./network_panel.mjs";
 import { summary } from "./dynamics_words.mjs";
 import { unmeasured } from "./behaviour_absence.mjs";
 
-const AXES = ["log", "linear", "index"];
 const MOST = 4;
 const FEWEST = 4;
 const LOADING = "Finding the way of the outputs …";
@@ -15,10 +15,10 @@ export function createChoice(model, signal) {
   const words = element("span", { class: "dynamics-summary" });
   const runs = element("details", { class: "metric-menu dynamics-runs" }, element("summary", { class: "menu", text: "beside" }), element("div", { class: "popover" }));
   const reset = element("button", { class: "text-button", type: "button", text: "whole run", onclick: () => model.set({ zoom: null }) });
-  const kinds = AXES.map((kind) => element("button", { type: "button", "data-axis": kind, text: kind, onclick: () => model.set({ axis: kind }) }));
+  const kinds = createAxisChoice(model);
   byId("dynamics-choice").replaceChildren(
     element("span", { class: "panel-step", "data-step": "choice" }), words,
-    element("span", { class: "panel-fact" }, runs, reset, element("span", { class: "segments", role: "group", "aria-label": "Time axis" }, ...kinds)),
+    element("span", { class: "panel-fact" }, runs, reset, kinds.node),
   );
   const state = byId("dynamics-state");
   const plane = element("div", { class: "time-plane" });
@@ -34,7 +34,7 @@ export function createChoice(model, signal) {
     setText(words, summary(model));
     setAttribute(words, "title", words.textContent);
     reset.hidden = !model.state.zoom;
-    for (const button of kinds) setAttribute(button, "aria-pressed", String(button.dataset.axis === model.state.axis));
+    kinds.paint();
   }
   return { update };
 }

@@ -1,6 +1,7 @@
 /**
- * Edges as SVG, in two ways with one face: `paint(index, drawn, chosen)`, `raise(chosen)`, and
- * `slim`, by which edges are thinner where marks stand close together.
+ * Edges as SVG, in two ways with one face: `paint(index, drawn, isOn, signed)`, `raise(isOn)`, and
+ * `slim`, by which edges are thinner where marks stand close together. `isOn(from, to)` says which
+ * edges stand out; `signed` ones tell by their colour whether ablating what they leave hurts.
  *
  * A few edges have an element each: a frame then sets a width and an opacity and nothing else. Of
  * many, those of about the same weight share one path: a frame writes a dozen paths, however many
@@ -27,26 +28,40 @@ function single(group, graph, layout) {
   const heaviest = graph.heaviest || 1;
   const items = Array.from({ length: edgeCount(graph, 0) }, (_, e) => {
     const [from, to] = edgeEnds(graph, 0, e);
-    return { from, to, node: svg("path", { d: edgePath(places[from], places[to], layout).d, class: "edge" }), width: -1, shown: true, frame: 0 };
+    return { from, to, node: svg("path", { d: edgePath(places[from], places[to], layout).d, class: "edge" }), width: -1, shown: true, frame: 0, sign: "" };
   });
   group.replaceChildren(...items.map((item) => item.node));
   let frame = 0;
 
-  function paint(index, drawn) {
+  function paint(index, drawn, isOn, signed) {
     frame++;
     for (const e of drawn.edges) items[e].frame = frame;
-    items.forEach((item, e) => show(item, item.frame === frame, edgeValue(graph, index, e) / heaviest));
+    items.forEach((item, e) => {
+      show(item, item.frame === frame, edgeValue(graph, index, e) / heaviest);
+      const sign = signed ? signOf(graph, index, item.from) : "";
+      if (sign === item.sign) return;
+      if (item.sign) item.node.classList.remove(item.sign);
+      if (sign) item.node.classList.add(sign);
+      item.sign = sign;
+    });
   }
 
-  /** Put the edges of the selected component on top. */
-  function raise(chosen) {
+  /** Put the edges that stand out on top. */
+  function raise(isOn) {
     for (const item of items) {
-      const on = item.from === chosen || item.to === chosen;
+      const on = isOn(item.from, item.to);
       setClass(item.node, "on", on);
       if (on) group.append(item.node);
     }
   }
   return { paint, raise, slim: 1 };
+}
+
+/** Return whether ablating what the edge leaves hurts or helps, "" where its 95 % interval holds both. */
+function signOf(graph, index, from) {
+  const at = index * graph.components.length + from;
+  const change = graph.lossChange[at];
+  return Math.abs(change) > graph.lossError[at] ? (change > 0 ? "more" : "less") : "";
 }
 
 function show(item, shown, share) {
@@ -65,22 +80,24 @@ function bundled(group, graph, layout) {
   const { places, room } = layout;
   const heaviest = graph.heaviest || 1;
   const slim = Math.min(1, Math.max(0.35, room / 30));
-  const bundles = ["edge", "edge on"].map((name) =>
+  const sides = ["edge", "edge less", "edge more", "edge on"];
+  const bundles = sides.map((name) =>
     Array.from({ length: CLASSES }, (_, level) => {
       const share = ((level + 0.5) / CLASSES) ** 2;
-      const width = slim * strokeWidth(share) + (name === "edge" ? 0 : ON_TOP * (1 - slim));
+      const width = slim * strokeWidth(share) + (name === "edge on" ? ON_TOP * (1 - slim) : 0);
       const node = svg("path", { class: slim < 0.5 ? `${name} slim` : name, "stroke-width": width.toFixed(2), "stroke-opacity": strokeOpacity(share, slim) });
       return { node, d: "" };
     }),
   );
   group.replaceChildren(...bundles.flat().map((bundle) => bundle.node));
 
-  function paint(index, drawn, chosen) {
+  function paint(index, drawn, isOn, signed) {
     const paths = bundles.map((side) => side.map(() => ""));
     for (const e of drawn.edges) {
       const [from, to] = edgeEnds(graph, index, e);
       const level = Math.min(CLASSES - 1, Math.floor(CLASSES * Math.sqrt(edgeValue(graph, index, e) / heaviest)));
-      paths[from === chosen || to === chosen ? 1 : 0][level] += edgePath(places[from], places[to], layout).d;
+      const side = isOn(from, to) ? 3 : signed ? ["", "less", "more"].indexOf(signOf(graph, index, from)) : 0;
+      paths[side][level] += edgePath(places[from], places[to], layout).d;
     }
     bundles.forEach((side, s) => side.forEach((bundle, level) => {
       if (bundle.d === paths[s][level]) return;

@@ -26,12 +26,13 @@ export function edgeValue(graph, index, e, name = "weight") {
 /**
  * Return which edges are drawn at a checkpoint, and what that leaves out.
  *
- * `edges`: the numbers of those at least `threshold` heavy, at most `top` of them (null: all).
+ * `edges`: the numbers of those at least `threshold` heavy, at most `top` of them (null: all), and
+ * between components that are `shown`, if given.
  * `all`, `total`: how many the whole graph has, and their weight; `kept`: the weight of those drawn.
  * `measured`: whether there is a graph at all.
  */
-export function drawnEdges(graph, index, threshold, top) {
-  return graph.table ? fromTable(graph, index, threshold, top) : fromLists(graph, index, threshold, top);
+export function drawnEdges(graph, index, threshold, top, shown = null) {
+  return graph.table ? fromTable(graph, index, threshold, top, shown) : fromLists(graph, index, threshold, top, shown);
 }
 
 /** Return the weight of the lightest edge that the payload holds at a checkpoint; 0 if it holds all. */
@@ -45,7 +46,8 @@ function start(graph, index) {
   return graph.table ? (index * graph.table.ends.length) / 2 : graph.lists.offsets[index];
 }
 
-function fromTable(graph, index, threshold, top) {
+function fromTable(graph, index, threshold, top, shown) {
+  const { ends } = graph.table;
   const from = start(graph, index);
   const weights = graph.table.weight.subarray(from, from + edgeCount(graph, index));
   let edges = [];
@@ -54,7 +56,7 @@ function fromTable(graph, index, threshold, top) {
     if (!Number.isFinite(weight)) return;
     all++;
     total += Math.max(0, weight);
-    if (weight > 0 && weight >= threshold) edges.push(e);
+    if (weight > 0 && weight >= threshold && !(shown && !(shown[ends[2 * e]] && shown[ends[2 * e + 1]]))) edges.push(e);
   });
   if (top !== null && edges.length > top) edges = heaviestOf(edges, weights, top);
   for (const e of edges) kept += weights[e];
@@ -69,16 +71,17 @@ function heaviestOf(edges, weights, top) {
   return edges.filter((e) => weights[e] > least || (weights[e] === least && ties-- > 0));
 }
 
-/** The list is sorted: what is drawn is its beginning. */
-function fromLists(graph, index, threshold, top) {
-  const { offsets, weight, possible, total } = graph.lists;
-  const from = offsets[index];
-  const most = Math.min(offsets[index + 1] - from, top ?? Infinity);
+/** The list is sorted: what is drawn is its beginning, or those of the beginning that are shown. */
+function fromLists(graph, index, threshold, top, shown) {
+  const { offsets, source, target, weight, possible, total } = graph.lists;
+  const [from, end] = [offsets[index], offsets[index + 1]];
+  const most = top ?? Infinity;
   const edges = [];
   let kept = 0;
-  while (edges.length < most && weight[from + edges.length] >= threshold) {
-    kept += weight[from + edges.length];
-    edges.push(edges.length);
+  for (let at = from; at < end && edges.length < most && weight[at] >= threshold; at++) {
+    if (shown && !(shown[source[at]] && shown[target[at]])) continue;
+    kept += weight[at];
+    edges.push(at - from);
   }
   return { edges, all: possible[index], total: total[index], kept, measured: possible[index] > 0 };
 }

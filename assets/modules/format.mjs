@@ -17,6 +17,13 @@ export function step(t) {
   return steps.format(t);
 }
 
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+
+/** Return a large count in a few letters: 4,096 as 4.1K. */
+export function shortCount(count) {
+  return short.format(count);
+}
+
 /** Return how many decimals serve values whose largest magnitude is `largest`. */
 export function decimals(largest) {
   if (!(largest > 0) || !Number.isFinite(largest)) return 2;

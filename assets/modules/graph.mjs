@@ -5,18 +5,22 @@
  * nothing else, styles follow the theme, and the drawing exports as it is.
  */
 
-import { buildPanel, fillTools, syncTools } from "./graph_panel.mjs";
+import { buildPanel, fillTools, sizeMetric, syncTools } from "./graph_panel.mjs";
 import { colouring, fillColourMenu, hatching } from "./graph_colour.mjs";
 import { createEdges } from "./edge_layer.mjs";
 import { createNodes } from "./node_layer.mjs";
+import { createGraphMatrix } from "./graph_matrix.mjs";
 import { decimals } from "./format.mjs";
 import { drawnEdges } from "./edges.mjs";
 import { fillAbsence, remedyOf } from "./coverage.mjs";
 import { fillHead, paintHead } from "./graph_head.mjs";
 import { followPointer, summarise } from "./graph_reading.mjs";
 import { layerStride, placeComponents } from "./places.mjs";
-import { placeOf } from "./payload.mjs";
+import { matching, shownOf, standingOut } from "./pins.mjs";
 import { element, setAttribute, setClass, svg } from "./elements.mjs";
+
+/** What changes which components and edges stand out. */
+const CHOICE = ["component", "pins", "find", "onlyPins"];
 
 /** Build the graph panel and return its `update(model, changed)`. */
 export function createGraph(model, signal) {
@@ -24,6 +28,7 @@ export function createGraph(model, signal) {
   parts.colourScale = element("div", { class: "graph-scale" });
   parts.canvas.append(parts.colourScale);
   parts.picture.prepend(hatching());
+  const matrix = createGraphMatrix(parts, model, signal);
   let drawing = null;
 
   function rebuild() {
@@ -45,10 +50,12 @@ export function createGraph(model, signal) {
     const anew = changed.has("payload") || changed.has("graph");
     if (anew) rebuild();
     if (anew) fillHead(parts, model);
-    if (anew || changed.has("metric")) fillTools(parts, model);
-    if (anew || changed.has("component")) choose(drawing, parts, model);
+    if (anew) parts.find.fill(model.payload.graphs[model.state.graph]);
+    if (anew || changed.has("metric") || changed.has("size")) fillTools(parts, model);
+    if (anew || CHOICE.some((name) => changed.has(name))) choose(drawing, parts, model);
     if (anew || changed.has("colour") || changed.has("scheme")) colour(drawing, parts, model);
     paint(drawing, parts, model);
+    matrix.update(model, changed);
   }
   return { update, summary: () => summarise(drawing, model) };
 }
@@ -65,9 +72,16 @@ function draw(graph, parts, model, width, height) {
     edges: createEdges(parts.edges, graph, layout),
     nodes: createNodes(parts.nodes, graph, layout, model),
     weightPlaces: decimals(graph.heaviest),
-    drawn: drawnEdges(graph, model.state.index, model.state.threshold, model.state.top),
+    drawn: drawn(graph, model.state),
     colour: null,
+    out: standingOut(graph, model.state),
   };
+}
+
+/** Return what is drawn at the step; the matrix always has all edges. */
+function drawn(graph, state) {
+  if (state.matrix) return drawnEdges(graph, state.index, 0, null);
+  return drawnEdges(graph, state.index, state.threshold, state.top, shownOf(graph, state));
 }
 
 /** Choose what colours say, and show the scale where they stand for numbers. */
@@ -114,12 +128,13 @@ function paint(drawing, parts, model) {
     return;
   }
   const { graph } = drawing;
-  const drawn = drawnEdges(graph, state.index, state.threshold, state.top);
-  drawing.drawn = drawn;
-  drawing.edges.paint(state.index, drawn, placeOf(graph, state.component));
-  drawing.nodes.paint(state.index, graph.metrics.find((m) => m.id === state.metric), drawing.colour);
-  paintHead(parts, model, drawn);
-  showState(parts, model, !drawn.measured);
+  drawing.drawn = drawn(graph, state);
+  if (!state.matrix) {
+    drawing.edges.paint(state.index, drawing.drawn, drawing.out.edge, state.signed);
+    drawing.nodes.paint(state.index, sizeMetric(graph, state), drawing.colour, shownOf(graph, state));
+  }
+  paintHead(parts, model, drawing.drawn);
+  showState(parts, model, !drawing.drawn.measured);
   syncTools(parts, model, drawing);
 }
 
@@ -129,11 +144,12 @@ function showState(parts, model, on) {
   if (on) fillAbsence(parts.state, model, "graph", remedyOf(model));
 }
 
-/** Put the selected component's edges on top, and say what is selected. */
+/** Put the edges that stand out on top, and mark what is selected, pinned and found. */
 function choose(drawing, parts, model) {
+  parts.find.update();
   if (!drawing) return;
-  const chosen = placeOf(drawing.graph, model.state.component);
-  setClass(parts.picture, "has-selection", chosen >= 0);
-  drawing.edges.raise(chosen);
-  drawing.nodes.raise(chosen);
+  drawing.out = standingOut(drawing.graph, model.state);
+  setClass(parts.picture, "has-selection", drawing.out.any);
+  drawing.edges.raise(drawing.out.edge);
+  drawing.nodes.raise(drawing.out, matching(drawing.graph, model.state.find));
 }

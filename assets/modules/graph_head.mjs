@@ -1,6 +1,7 @@
 /** The head of the graph panel: what is shown, which prompts and ablation, and what is left out. */
 
 import { byId, element, select, setAttribute, setText } from "./elements.mjs";
+import { colourIds, ROLE } from "./component_sources.mjs";
 import { decimals, number } from "./format.mjs";
 import { headOf, parse } from "./places.mjs";
 import { lightestKept } from "./edges.mjs";
@@ -70,6 +71,10 @@ function chooseGraph(model, name) {
     top: graph.top,
     metric: metrics.includes(model.state.metric) ? model.state.metric : (metrics[0] ?? ""),
     component: counterpart(graph, model.state.component),
+    pins: model.state.pins.map((pin) => counterpart(graph, pin)).filter(Boolean),
+    onlyPins: false,
+    size: metrics.includes(model.state.size) ? model.state.size : "",
+    colour: colourIds(model.payload, graph).includes(model.state.colour) ? model.state.colour : ROLE,
     lanes: lanes.length ? lanes : ["loss"],
   });
 }

@@ -1,10 +1,13 @@
 /** The graph panel around the drawing: what is drawn at least and at most, and the legend. */
 
 import { buildHead } from "./graph_head.mjs";
-import { byId, element, setAttribute, setClass, setText, svg } from "./elements.mjs";
+import { byId, element, select, setAttribute, setClass, svg } from "./elements.mjs";
+import { createFind } from "./graph_find.mjs";
 import { decimals, number } from "./format.mjs";
 import { KINDS, SHAPES, strokeOpacity, strokeWidth } from "./marks.mjs";
 import { readTop } from "./address.mjs";
+
+const SIGN = "Colour edges by what ablating the component they leave does: red where the loss rises, blue where it falls, grey where its 95 % interval holds 0";
 
 /** Build the panel and return its parts. */
 export function buildPanel(model) {
@@ -37,13 +40,20 @@ function buildTools(model) {
   });
   const legend = element("span", { class: "legend" });
   const scale = element("span", { class: "key", title: "1 − cosine between the clean and the ablated output" });
+  const signs = element("button", { type: "button", class: "text-button toggle", text: "sign", title: SIGN, onclick: () => model.set({ signed: !model.state.signed }) });
+  const signKey = element("span", { class: "key sign-key", hidden: true }, swatch("more"), "loss rises", swatch("less"), "falls");
+  const find = createFind(model);
   byId("graph-tools").replaceChildren(
-    element("label", { class: "tool" }, "edges at least", threshold, typed),
-    element("label", { class: "tool" }, "at most", most, "edges"),
-    scale,
-    legend,
+    element("div", { class: "tool-row of-edges" },
+      element("label", { class: "tool" }, "edges at least", threshold, typed),
+      element("label", { class: "tool" }, "at most", most, "edges"), scale, signs, signKey),
+    element("div", { class: "tool-row" }, find.node, legend),
   );
-  return { threshold, typed, most, legend, scale };
+  return { threshold, typed, most, legend, scale, signs, signKey, find };
+}
+
+function swatch(sign) {
+  return svg("svg", { viewBox: "0 0 10 10", "aria-hidden": "true" }, svg("line", { x1: 0, x2: 10, y1: 5, y2: 5, class: `edge ${sign}`, "stroke-width": 3 }));
 }
 
 function topText(top) {
@@ -56,18 +66,27 @@ function fromSlider(place, model) {
   return Number((most * place * place).toPrecision(2));
 }
 
+/** Return the metric by which components have their size: that of the ranks, unless another is chosen. */
+export function sizeMetric(graph, { size, metric }) {
+  return graph.metrics.find((m) => m.id === (size || metric));
+}
+
 /** Fill the legend: the kinds that the graph has, and what the size of a mark is. */
 export function fillTools(parts, model) {
   const graph = model.payload.graphs[model.state.graph];
   setClass(byId("main"), "bare", !graph);
-  const metric = graph?.metrics.find((m) => m.id === model.state.metric);
+  const focused = document.activeElement?.dataset.menu === "size";
+  const ranked = graph?.metrics.find((m) => m.id === model.state.metric)?.name;
+  const options = (graph?.metrics ?? []).map((m) => [m.id, m.name]);
+  const size = select({ class: "menu", "data-menu": "size", "aria-label": "Size by", onchange: (e) => model.set({ size: e.target.value }) }, [["", `${ranked}, as ranked`], ...options], model.state.size);
   const kinds = new Set(graph?.components.map((c) => c.kind) ?? []);
   parts.legend.replaceChildren(
     ...Object.entries(KINDS).filter(([kind]) => kinds.has(kind)).map(([kind, label]) =>
       element("span", { class: "key" }, svg("svg", { viewBox: "-1.3 -1.3 2.6 2.6", class: kind }, svg("path", { d: SHAPES[kind] })), label),
     ),
-    element("span", { class: "key", text: metric ? `size: ${metric.name}` : "" }),
+    element("span", { class: "key size-key", hidden: !options.length }, "size", size),
   );
+  if (focused) size.focus();
 }
 
 /** Show what is drawn at least and at most where it can be changed, unless it is being changed there. */
@@ -76,6 +95,8 @@ export function syncTools(parts, model, { graph, edges }) {
   const place = Math.round(1000 * Math.sqrt(Math.min(1, threshold / (graph.heaviest || 1))));
   if (Number(parts.threshold.value) !== place && document.activeElement !== parts.threshold) parts.threshold.value = place;
   setAttribute(parts.threshold, "aria-valuetext", `weight ${threshold}`);
+  setAttribute(parts.signs, "aria-pressed", String(model.state.signed));
+  parts.signKey.hidden = !model.state.signed;
   paintScale(parts.scale, threshold, graph, edges.slim);
   if (document.activeElement !== parts.typed && parts.typed.value !== String(threshold)) parts.typed.value = threshold;
   if (document.activeElement !== parts.most && parts.most.value !== topText(top)) parts.most.value = topText(top);

@@ -6,6 +6,8 @@ import { edgeEnds, edgeValue } from "./edges.mjs";
 import { agreementWords } from "./graph_head.mjs";
 import { hideTooltip, showTooltip } from "./tooltip.mjs";
 import { PART_NAMES } from "./marks.mjs";
+import { choose } from "./node_layer.mjs";
+import { shownOf } from "./pins.mjs";
 import { placeOf } from "./payload.mjs";
 import { setClass } from "./elements.mjs";
 
@@ -32,15 +34,17 @@ export function followPointer(parts, current, model, signal) {
   parts.picture.addEventListener("click", (event) => {
     if (event.target.closest("[role=button]")) return;
     const hit = under(event);
-    if (hit?.node !== undefined) model.toggle(current().graph.components[hit.node].name);
+    if (hit?.node !== undefined) choose(event, model, current().graph.components[hit.node].name);
     else if (model.state.component) model.toggle(model.state.component);
   }, { signal });
 }
 
 /** Return the nearest component or else the nearest drawn edge under a point. */
 function pick({ graph, layout, nodes, drawn }, x, y, state) {
+  const shown = shownOf(graph, state);
   let [best, node] = [Infinity, -1];
   layout.places.forEach((place, i) => {
+    if (shown && !shown[i]) return;
     const beyond = Math.hypot(place.x - x, place.y - y) - Math.max(nodes.radius(i) + 2, Math.min(10, 0.7 * layout.room));
     if (beyond < Math.min(0, best)) [best, node] = [beyond, i];
   });
@@ -87,8 +91,8 @@ function describeNode({ graph, colour }, node, { state, payload }, foot) {
   const source = name !== "LOGITS";
   if (source) rows.push([language ? "loss when ablated" : "squared error when ablated", change(graph.lossChange[at], graph.lossError[at], language ? " nats" : "")]);
   if (source && language) rows.push(["right token’s logit", change(graph.logitChange[at], graph.logitError[at], "")]);
-  const refined = colour?.textOf(node, state.index);
-  if (refined) rows.push(["refined LLC", refined]);
+  const coloured = colour?.textOf(node, state.index);
+  if (coloured && !colour.told) rows.push([colour.name, coloured]);
   const told = source && Number.isFinite(graph.lossChange[at]);
   const logits = Number.isFinite(graph.logitChange[at]);
   const words = `Ablating it hurts where the ${language ? "loss" : "error"} rises (+)${logits ? " and the right token’s logit falls (−)" : ""}.`;

@@ -1,6 +1,7 @@
 /** The header's actions: copy the link, choose the colour scheme, show the keys. */
 
 import { byId, element, setAttribute, svg } from "./elements.mjs";
+import { createViews } from "./views.mjs";
 import { showHelp } from "./keys.mjs";
 
 const MOON = "M13 9.6A5.6 5.6 0 0 1 6.4 3a5.6 5.6 0 1 0 6.6 6.6Z";
@@ -16,9 +17,11 @@ export function scheme() {
 export function fillHead({ copy, onScheme, keys }, signal) {
   const icon = svg("path");
   const toggle = element("button", { type: "button", class: "icon", onclick: flip }, svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, icon));
+  const slot = byId("head-actions");
+  if (!slot) return;
   const share = element("button", { type: "button", class: "text-button", text: "Copy link", onclick: () => copyLink(share, copy()) });
   const help = element("button", { type: "button", class: "icon", text: "?", "aria-label": "Keys", title: "Keys (?)", onclick: showHelp });
-  byId("head-actions").replaceChildren(...(copy ? [share] : []), toggle, ...(keys ? [help] : []));
+  slot.replaceChildren(...(copy ? [share, createViews(copy)] : []), toggle, ...(keys ? [help] : []));
 
   function paint() {
     const dark = scheme() === "dark";

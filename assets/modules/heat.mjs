@@ -122,12 +122,12 @@ export function devicePixels(length) {
 }
 
 /** Return a legend of a scale: its colours, the values at both ends and in the middle, its unit. */
-export function legendOf(scale, unit) {
+export function legendOf(scale, unit, whole = false) {
   const bar = element("canvas", { class: "ramp", "aria-hidden": "true" });
   const shades = shadesOf(scale);
   paintCells(bar, Int32Array.from(shades.keys()), new Int32Array(1), (x) => shades[x]);
-  const places = decimals(Math.max(Math.abs(scale.low), Math.abs(scale.high)));
-  const marks = [0, 0.5, 1].map((s) => element("span", { text: number(scale.valueAt(s), scale.low === 0 && s === 0 ? 0 : places) }));
+  const places = whole ? 0 : decimals(Math.max(Math.abs(scale.low), Math.abs(scale.high)));
+  const marks = (whole ? [0, 1] : [0, 0.5, 1]).map((s) => element("span", { text: number(scale.valueAt(s), scale.low === 0 && s === 0 ? 0 : places) }));
   return element("div", { class: "scale" }, bar, element("div", { class: "scale-marks" }, ...marks),
     element("span", { class: "scale-unit", text: unit + (scale.root ? " · square-root scale" : "") }));
 }

@@ -2,6 +2,7 @@
 
 import { element } from "./elements.mjs";
 import { goToBoundary } from "./stages.mjs";
+import { togglePin } from "./pins.mjs";
 
 const KEYS = [
   ["← →", "previous, next checkpoint"],
@@ -10,11 +11,15 @@ const KEYS = [
   ["Page ↑ ↓", "ten checkpoints"],
   ["[ ]", "previous, next boundary of the LLC’s stages"],
   ["Space", "play, pause"],
+  ["R", "play backwards, forwards"],
   ["+ − 0", "zoom in, out, whole run"],
   ["↑ ↓", "in the graph: from component to component"],
   ["Shift ↑ ↓", "in the graph: from layer to layer"],
   ["← → ↑ ↓", "in the drawing in three dimensions: turn it"],
   ["Enter", "select a component, or clear it"],
+  ["P", "pin the selected component, or a clicked one with Shift"],
+  ["/", "find a component by its name"],
+  ["F", "fill the page with the graph, and back"],
   ["Esc", "clear the selection"],
   ["?", "this list"],
 ];
@@ -23,7 +28,7 @@ const KEYS = [
 export function listenToKeys(model, playback, signal) {
   document.addEventListener("keydown", (event) => {
     if (isCommand(event) || isTyping(event.target)) return;
-    const act = actions(model, playback)[event.key];
+    const act = actions(model, playback)[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!act || (event.key === " " && event.target.closest("button, summary, a, [role=button]"))) return;
     event.preventDefault();
     act(event);
@@ -49,7 +54,11 @@ function actions(model, playback) {
     "=": () => zoomBy(model, 0.5),
     "-": () => zoomBy(model, 2),
     0: () => model.set({ zoom: null }),
-    Escape: () => model.set({ component: null }),
+    Escape: () => model.set(model.state.large ? { large: false } : { component: null }),
+    r: () => playback.toggleReverse(),
+    p: () => togglePin(model, document.activeElement?.dataset?.component ?? model.state.component),
+    "/": () => document.querySelector(".find")?.focus(),
+    f: () => model.set({ large: !model.state.large }),
     "?": showHelp,
   };
 }

@@ -1,11 +1,11 @@
 /** The head of the Network page: which graph, which component, which time axis. */
 
-import { byId, element, setAttribute, setText } from "./elements.mjs";
+import { createAxisChoice } from "./axis_choice.mjs";
+import { byId, element, setText } from "./elements.mjs";
 import { anyOf } from "./network_panel.mjs";
 import { fillHead } from "./graph_head.mjs";
 
-export const COMPACT = matchMedia("(max-width: 899px)");
-const AXES = ["log", "linear", "index"];
+export const COMPACT = matchMedia("(max-width: 1099px)");
 
 /** Build the choice of graph and axis and return its `update(model, changed)`. */
 export function createChoice(model) {
@@ -14,10 +14,10 @@ export function createChoice(model) {
   const clear = element("button", { type: "button", class: "text-button", text: "clear", "aria-label": "Clear the selection", onclick: () => model.set({ component: null }) });
   const chosen = element("span", { class: "network-chosen", hidden: true }, name, clear);
   const reset = element("button", { class: "text-button", type: "button", text: "whole run", onclick: () => model.set({ zoom: null }) });
-  const kinds = AXES.map((kind) => element("button", { type: "button", "data-axis": kind, text: kind, onclick: () => model.set({ axis: kind }) }));
+  const kinds = createAxisChoice(model);
   byId("network-choice").replaceChildren(
     parts.tasks, parts.settings,
-    element("span", { class: "panel-fact" }, chosen, reset, element("span", { class: "segments", role: "group", "aria-label": "Time axis" }, ...kinds)),
+    element("span", { class: "panel-fact" }, chosen, reset, kinds.node),
   );
 
   function update(_, changed) {
@@ -30,7 +30,7 @@ export function createChoice(model) {
     reset.hidden = !state.zoom;
     chosen.hidden = !state.component;
     setText(name, state.component ?? "");
-    for (const button of kinds) setAttribute(button, "aria-pressed", String(button.dataset.axis === state.axis));
+    kinds.paint();
   }
   return { update };
 }

@@ -77,11 +77,12 @@ export function onSize(node, signal, act) {
  *
  * `describe(index, share)` tells what is at a checkpoint and a share of the height; a click goes
  * to that checkpoint. `draw()` draws what stands on the plane when it has another size, and
- * `stages` says how those of the LLC are drawn (stage_bands.mjs).
+ * `stages` says how those of the LLC are drawn (stage_bands.mjs); a plane that holds what can have
+ * the focus is no image but has the `role` of a group.
  */
-export function createPlane(model, signal, { label, describe, draw, stages = "plane" }, ...children) {
+export function createPlane(model, signal, { label, describe, draw, stages = "plane", role = "img" }, ...children) {
   const cursor = element("div", { class: "cursor" });
-  const node = element("div", { class: "time-plane", role: "img", "aria-label": label }, createBands(model, stages), ...children, cursor);
+  const node = element("div", { class: "time-plane", role, "aria-label": label }, createBands(model, stages), ...children, cursor);
   const size = { width: 0, height: 0 };
   const at = (event) => {
     const box = node.getBoundingClientRect();

@@ -3,7 +3,7 @@
 import { anyOf, createReason, hush, lacking, onSize, panelBody, stepAt, tell } from "./network_panel.mjs";
 import { devicePixels, legendOf, paintCells, scaleOf, shader, shadesOf, timeCells } from "./heat.mjs";
 import { element, select, setText } from "./elements.mjs";
-import { number, step as formatStep } from "./format.mjs";
+import { number } from "./format.mjs";
 import { createBands } from "./stage_bands.mjs";
 import { createCurves } from "./network_curves.mjs";
 
@@ -63,7 +63,7 @@ export function createStability(model, signal) {
     paintCells(parts.canvas, cells, cells, (i, k) => shade(shown.values[k * count + i]));
     parts.legend.replaceChildren(legendOf(scale, MEASURES[measure].unit));
     parts.ticks.replaceChildren(...model.axis.ticks(width).map(({ step, fraction }) => {
-      const tick = element("span", { text: formatStep(Math.round(step)) });
+      const tick = element("span", { text: model.axis.label(step) });
       tick.style.top = `${100 * fraction}%`;
       return tick;
     }));

@@ -1,6 +1,8 @@
 /**
- * Components as SVG, in two ways with one face: `paint(index, metric, colour)`, `raise(chosen)`,
- * `point(i)` and `radius(i)`; `colour` is a `colouring`, or null where the kind gives the colour.
+ * Components as SVG, in two ways with one face: `paint(index, metric, colour, shown)`,
+ * `raise(out, found)`, `point(i)` and `radius(i)`; `colour` is a `colouring`, or null where the kind
+ * gives the colour, `shown` a mask, or null for all, `out` what stands out (pins.mjs), and `found`
+ * the numbers of those that were looked for.
  *
  * Up to some hundreds have an element each, which can be clicked and reached by the keyboard. A
  * crowd shares one path for each kind; one movable mark stands for the component that has the focus.
@@ -10,9 +12,12 @@ import { SHAPES } from "./marks.mjs";
 import { largest } from "./format.mjs";
 import { neighbour, parse } from "./places.mjs";
 import { setAttribute, setClass, svg } from "./elements.mjs";
+import { togglePin } from "./pins.mjs";
 
 const CROWD = 300;
 const REACH = 16;
+/** So many of a crowd are ringed at most when they were looked for. */
+const RINGS = 24;
 
 /** Fill `group` with the components of a graph. */
 export function createNodes(group, graph, layout, model) {
@@ -34,9 +39,11 @@ function single(group, graph, layout, model) {
   const items = graph.components.map((component, i) => buildNode(component, i, layout, model, group));
   group.replaceChildren(...items.map((item) => item.node));
 
-  function paint(index, metric, colour) {
+  function paint(index, metric, colour, shown) {
     const found = sizes(graph, layout, metric, index);
     items.forEach((item, i) => {
+      const hidden = shown !== null && !shown[i];
+      if (hidden !== item.hidden) item.node.style.display = (item.hidden = hidden) ? "none" : "";
       setClass(item.node, "unknown", found[i] < 0);
       setClass(item.node, "doubted", colour?.isDoubted(i, index) ?? false);
       const fill = colour?.fillOf(i, index) ?? "";
@@ -50,10 +57,14 @@ function single(group, graph, layout, model) {
     });
   }
 
-  function raise(chosen) {
+  function raise({ chosen, pins }, found) {
+    const looked = new Set(found);
     items.forEach(({ node }, i) => {
       setClass(node, "selected", i === chosen);
+      setClass(node, "pinned", pins.has(i));
+      setClass(node, "found", looked.has(i));
       setAttribute(node, "aria-pressed", String(i === chosen));
+      setAttribute(node, "aria-label", graph.components[i].name + (pins.has(i) ? ", pinned" : ""));
     });
   }
   return { paint, raise, point: () => {}, radius: (i) => items[i].radius };
@@ -65,27 +76,38 @@ function buildNode(component, i, layout, model, group) {
   const text = layout.labels === "parts" ? parse(component.name).part || component.name : component.name;
   const label = svg("text", layout.labels === "below" ? { "text-anchor": "middle" } : { y: 4 }, text);
   const walk = (event) => {
-    if (event.key === "Enter") model.toggle(component.name);
-    const next = step(event, layout.places, i);
+    if (event.key === "Enter") choose(event, model, component.name);
+    const next = step(event, layout.places, i, (k) => group.children[k].style.display === "none");
     if (next >= 0) group.children[next].focus();
   };
   const node = svg(
     "g",
     {
       class: `node ${component.kind}`, transform: `translate(${place.x} ${place.y})`, tabindex: 0, role: "button", "aria-label": component.name,
-      "data-component": component.name, "aria-pressed": "false", onclick: () => model.toggle(component.name), onkeydown: walk,
+      "data-component": component.name, "aria-pressed": "false", onclick: (event) => choose(event, model, component.name), onkeydown: walk,
     },
     svg("circle", { r: Math.min(REACH, layout.room / 2), class: "target" }), shape, label,
   );
-  return { node, shape, label, wide: component.kind === "layer" ? 1.25 : 1, radius: -1, fill: "" };
+  return { node, shape, label, wide: component.kind === "layer" ? 1.25 : 1, radius: -1, fill: "", hidden: false };
 }
 
-/** Return where an arrow key leads from a component: along the list, or with Shift to another layer. */
-function step(event, places, i) {
+/** Select a component, or pin it where a key that adds to a choice is held. */
+export function choose(event, model, name) {
+  if (event.shiftKey || event.ctrlKey || event.metaKey) togglePin(model, name);
+  else model.toggle(name);
+}
+
+/** Return where an arrow key leads from a component: along the list, or with Shift to another layer; hidden ones are passed over. */
+function step(event, places, i, isHidden) {
   const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
   if (!by) return -1;
   event.preventDefault();
-  return neighbour(places, i, by, event.shiftKey);
+  let next = i;
+  for (let tries = 0; tries < places.length; tries++) {
+    next = neighbour(places, next, by, event.shiftKey);
+    if (next < 0 || !isHidden(next)) return next;
+  }
+  return -1;
 }
 
 function crowd(group, graph, layout, model) {
@@ -96,13 +118,15 @@ function crowd(group, graph, layout, model) {
   const hover = mark(graph, layout, "hover");
   const ends = graph.components.flatMap(({ kind }, i) => (kind === "io" ? [{ i, ...mark(graph, layout, "end") }] : []));
   Object.entries({ tabindex: 0, role: "button", "aria-label": "Components" }).forEach(([k, v]) => focus.node.setAttribute(k, v));
-  let [found, at, chosen] = [new Float32Array(graph.components.length), 0, -1];
+  const rings = svg("g");
+  const more = [];
+  let [found, at, chosen, mask, marked] = [new Float32Array(graph.components.length), 0, -1, null, []];
   focus.node.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") model.toggle(graph.components[at].name);
-    const next = step(event, layout.places, at);
+    if (event.key === "Enter") choose(event, model, graph.components[at].name);
+    const next = step(event, layout.places, at, (i) => mask !== null && !mask[i]);
     if (next >= 0) move(next);
   });
-  group.replaceChildren(marks, ...ends.map((end) => end.node), hover.node, ring.node, focus.node);
+  group.replaceChildren(marks, ...ends.map((end) => end.node), rings, hover.node, ring.node, focus.node);
 
   /** Return the path that all components of a kind and a colour share. */
   function shared(kind, fill) {
@@ -123,9 +147,11 @@ function crowd(group, graph, layout, model) {
     setAttribute(focus.node, "aria-pressed", String(i === chosen));
   }
 
-  function paint(index, metric, colour) {
+  function paint(index, metric, colour, shown) {
     found = sizes(graph, layout, metric, index);
+    mask = shown;
     graph.components.forEach(({ kind }, i) => {
+      if (mask && !mask[i]) return;
       const { x, y } = layout.places[i];
       const path = shared(found[i] < 0 ? "unknown" : kind, colour?.fillOf(i, index) ?? "");
       path.next += outline(kind, x, y, found[i] < 0 ? layout.radius(0) : found[i]);
@@ -136,13 +162,23 @@ function crowd(group, graph, layout, model) {
     }
     ring.put(chosen, found[chosen]);
     focus.put(at, found[at]);
-    for (const end of ends) end.put(end.i, found[end.i]);
+    for (const end of ends) end.put(mask && !mask[end.i] ? -1 : end.i, found[end.i]);
+    marked.forEach(({ i }, k) => more[k].put(i, found[i]));
   }
 
-  function raise(i) {
-    chosen = i;
-    ring.put(i, found[i]);
-    move(i >= 0 ? i : at);
+  function raise(out, looked) {
+    chosen = out.chosen;
+    marked = [...[...out.pins].map((i) => ({ i, name: "pinned" })), ...looked.slice(0, RINGS).map((i) => ({ i, name: "found" }))];
+    while (more.length < marked.length) {
+      more.push(mark(graph, layout, "found"));
+      rings.append(more.at(-1).node);
+    }
+    more.forEach((one, k) => {
+      setAttribute(one.node, "class", `node-mark ${marked[k]?.name ?? "found"}`);
+      one.put(marked[k]?.i ?? -1, found[marked[k]?.i] ?? 0);
+    });
+    ring.put(chosen, found[chosen]);
+    move(chosen >= 0 ? chosen : at);
   }
   return { paint, raise, point: (i) => hover.put(i, found[i]), radius: (i) => Math.max(found[i], layout.radius(0)) };
 }

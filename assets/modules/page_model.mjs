@@ -30,11 +30,11 @@ export async function openRun(root, signal) {
 
 /** Return the model of a page: the state with the page's `own` fields, what follows from it, and what a panel may do to it. */
 export function createPageModel({ run, prefix, payload, state }, own) {
-  const store = createState({ ...state, playing: false, scheme: scheme(), payload, plot: null, job: null, stages: null, ...own });
+  const store = createState({ ...state, playing: false, scheme: scheme(), payload, plot: null, job: null, stages: null, find: "", large: false, ...own });
   const model = {
     store, run, prefix, payload,
     state: store.get(),
-    axis: new TimeAxis(payload.steps, state.axis, state.zoom),
+    axis: new TimeAxis(payload.steps, state.axis, state.zoom, payload.run.tokensPerStep),
     plot: { left: 0, width: 0 },
     job: null,
     obstacle: "",
@@ -63,7 +63,7 @@ export function createPageModel({ run, prefix, payload, state }, own) {
   store.subscribe((state, changed) => {
     if (changed.has("payload")) model.payload = state.payload;
     if (changed.has("payload") || changed.has("axis") || changed.has("zoom")) {
-      model.axis = new TimeAxis(model.payload.steps, state.axis, state.zoom);
+      model.axis = new TimeAxis(model.payload.steps, state.axis, state.zoom, model.payload.run.tokensPerStep);
     }
   });
   keepBands(model);

@@ -1,10 +1,10 @@
 /** The bridge to the Plotly figure of the lanes: asks Python for it, measures it, and zooms it. */
 
-import { byId, element, select, setAttribute, setText } from "./elements.mjs";
+import { createAxisChoice } from "./axis_choice.mjs";
+import { byId, element, select, setText } from "./elements.mjs";
 import { laneOptions, paintGhost } from "./lanes.mjs";
 
 const VIEW_FIELDS = ["graph", "axis", "lanes", "metric", "component", "scheme", "compact", "smooth", "payload"];
-const AXES = { log: "log", linear: "linear", index: "index" };
 const MOVED = 4;
 
 /** Build the lanes panel's head, follow the figure, and return `update(model, changed)`. */
@@ -51,7 +51,7 @@ export function createPlot(model, lanes, signal) {
     window.Plotly.relayout(figure, {
       "xaxis.range": [axis.low, axis.high],
       "xaxis.tickvals": ticks.map((t) => axis.placeOf(t.step)),
-      "xaxis.ticktext": ticks.map((t) => Math.round(t.step).toLocaleString("en")),
+      "xaxis.ticktext": ticks.map((t) => axis.label(t.step)),
     });
   }
 
@@ -97,14 +97,12 @@ function buildHead(model) {
   const axis = element("span", { class: "quiet" });
   const reset = element("button", { class: "text-button", type: "button", text: "whole run", onclick: () => model.set({ zoom: null }) });
   const add = element("span", { class: "slot" });
-  const kinds = Object.entries(AXES).map(([kind, label]) =>
-    element("button", { type: "button", "data-axis": kind, text: label, onclick: () => model.set({ axis: kind }) }),
-  );
+  const kinds = createAxisChoice(model);
   byId("lanes-head").replaceChildren(
     element("h2", { text: "Development" }),
     element("span", { class: "panel-step", "data-step": "lanes" }),
     axis,
-    element("span", { class: "panel-fact" }, reset, add, element("span", { class: "segments", role: "group", "aria-label": "Time axis" }, ...kinds)),
+    element("span", { class: "panel-fact" }, reset, add, kinds.node),
   );
   return { axis, reset, add, kinds };
 }
@@ -119,10 +117,10 @@ function fillAdd(slot, model) {
 }
 
 function paintHead(head, model) {
-  const words = { log: "log axis", linear: "linear axis", index: "by checkpoint" };
+  const words = { log: "log axis", linear: "linear axis", index: "by checkpoint", tokens: "tokens, log axis" };
   setText(head.axis, words[model.state.axis]);
   head.reset.hidden = !model.state.zoom;
-  for (const button of head.kinds) setAttribute(button, "aria-pressed", String(button.dataset.axis === model.state.axis));
+  head.kinds.paint();
 }
 
 /** The pointer over the lanes: a line that follows, a click that jumps, a drag that zooms. */

@@ -14,7 +14,7 @@ from typing import Any
 from compute.errors import RunError
 from compute.models.developments.attention_only import AttentionOnly
 from compute.models.developments.icl_regression import MODEL_TYPE as REGRESSION
-from compute.models.developments.icl_regression import IclRegression
+from compute.models.developments.icl_regression import SMALL_BATCH, IclRegression
 from compute.models.developments.stdlib_lm import StdlibLm
 from compute.models.developments.training import RECIPE_FILE, Development
 from compute.models.directory import (
@@ -56,6 +56,9 @@ DEVELOPMENTS: dict[str, Callable[[], Development]] = {
     "icl_regression": IclRegression,
     "icl_regression_seed2": functools.partial(IclRegression, seed=2),
     "icl_regression_seed3": functools.partial(IclRegression, seed=3),
+    "icl_regression_batch64": functools.partial(IclRegression, SMALL_BATCH),
+    "icl_regression_batch64_seed2": functools.partial(IclRegression, SMALL_BATCH, 2),
+    "icl_regression_batch64_seed3": functools.partial(IclRegression, SMALL_BATCH, 3),
 }
 
 

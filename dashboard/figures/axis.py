@@ -1,7 +1,7 @@
 """The time axis: where a checkpoint lies, and where the ticks are.
 
-``log`` places step t at ``log10(1 + t)``, so that step 0 has a place. ``assets/modules/axis.mjs``
-does the same in the browser.
+``log`` places step t at ``log10(1 + t)``, so that step 0 has a place; ``tokens`` does too.
+``assets/modules/axis.mjs`` does the same in the browser, and names the ticks where it draws any.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-AxisKind: TypeAlias = Literal["log", "linear", "index"]
-AXIS_KINDS: tuple[AxisKind, ...] = ("log", "linear", "index")
+AxisKind: TypeAlias = Literal["log", "linear", "index", "tokens"]
+AXIS_KINDS: tuple[AxisKind, ...] = ("log", "linear", "index", "tokens")
+_LOG = ("log", "tokens")
 
 
 def positions(steps: tuple[int, ...], kind: AxisKind) -> Float[ndarray, " checkpoints"]:
     """Return each checkpoint's place on the axis, in the axis's own unit."""
     t = np.asarray(steps, dtype=np.float64)
-    if kind == "log":
+    if kind in _LOG:
         return np.log10(1.0 + t)
     return t if kind == "linear" else np.arange(len(t), dtype=np.float64)
 
@@ -44,7 +45,7 @@ def ticks(steps: tuple[int, ...], kind: AxisKind) -> tuple[list[float], list[str
 
 
 def _place(step: int, kind: AxisKind) -> float:
-    return float(np.log10(1.0 + step)) if kind == "log" else float(step)
+    return float(np.log10(1.0 + step)) if kind in _LOG else float(step)
 
 
 def _tick_steps(steps: tuple[int, ...], kind: AxisKind) -> list[int]:
@@ -52,7 +53,7 @@ def _tick_steps(steps: tuple[int, ...], kind: AxisKind) -> list[int]:
     if kind == "index":
         chosen = np.linspace(0, len(steps) - 1, min(7, len(steps))).round().astype(int)
         return [steps[i] for i in dict.fromkeys(chosen.tolist())]
-    if kind == "log":
+    if kind in _LOG:
         powers = [10**k for k in range(12) if first < 10**k < 0.6 * last]
         return [first, *powers, last] if last > first else [first]
     width = round_step(max(1.0, (last - first) / 6))

@@ -329,9 +329,11 @@ def test_what_has_no_value_here_is_hatched_and_what_is_doubted_is_dashed(watched
     )
 
 
-def test_a_run_without_refined_llcs_offers_no_other_colour(watched: Watched) -> None:
+def test_a_run_without_refined_llcs_does_not_offer_them_as_colour(watched: Watched) -> None:
     watched.open("/?run=bare&colour=refined")
-    assert not watched.page.get_by_label("Colour by").is_visible()
+    menu = watched.page.get_by_label("Colour by")
+    assert menu.input_value() == "role"
+    assert menu.locator("option[value=refined]").count() == 0
     assert watched.page.locator(".graph-scale *").count() == 0
 
 

@@ -108,24 +108,21 @@ def wide_run(name: str = "wide", checkpoints: int = 6) -> Run:
     )  # fmt: skip
 
 
-def wide_names() -> tuple[tuple[str, ...], ndarray]:
-    """Return the components of a model of 36 layers of 40 heads, and their depths."""
-    names = [f"L{layer}{part}" for layer in range(LAYERS) for part in _parts()]
-    depth = np.repeat(2.0 * np.arange(LAYERS), HEADS + 1) + np.tile([0] * HEADS + [1], LAYERS)
-    return ("EMB", *names, "LOGITS"), np.array([-1.0, *depth, 2.0 * LAYERS])
+def wide_names(layers: int = LAYERS, heads: int = HEADS) -> tuple[tuple[str, ...], ndarray]:
+    """Return the components of a wide model, and their depths."""
+    parts = [*(f"H{head}" for head in range(heads)), "MLP"]
+    names = [f"L{layer}{part}" for layer in range(layers) for part in parts]
+    depth = np.repeat(2.0 * np.arange(layers), heads + 1) + np.tile([0] * heads + [1], layers)
+    return ("EMB", *names, "LOGITS"), np.array([-1.0, *depth, 2.0 * layers])
 
 
-def _parts() -> list[str]:
-    return [*(f"H{head}" for head in range(HEADS)), "MLP"]
-
-
-def wide_graph(step: int) -> AblationGraph:
-    """Return a graph of about a million edges, in halves, as the ablation keeps it."""
-    names, order = wide_names()
+def wide_graph(step: int, layers: int = LAYERS, heads: int = HEADS) -> AblationGraph:
+    """Return a graph of up to a million edges, in halves, as the ablation keeps it."""
+    names, order = wide_names(layers, heads)
     n, rng = len(names), np.random.default_rng(step)
     fixed = np.random.default_rng(1)
     strength = fixed.pareto(2, (2, n)).astype(np.float32) + 0.2  # few spread, few gather
-    strength[0, [0, HEADS + 1]] *= 20  # EMB and L0MLP reach everything
+    strength[0, [0, heads + 1]] *= 20  # EMB and L0MLP reach everything
     weight = fixed.exponential(0.001, (n, n)).astype(np.float32)
     weight *= strength[0][:, None] * strength[1][None, :]
     weight *= 0.2 + synthetic.rise(step, 3, 3)
@@ -143,10 +140,10 @@ def wide_graph(step: int) -> AblationGraph:
     )  # fmt: skip
 
 
-def fill_wide(store: Store, run: Run) -> None:
+def fill_wide(store: Store, run: Run, layers: int = LAYERS, heads: int = HEADS) -> None:
     """Put a wide run's graphs, LLCs and behaviours into a store: 18 MB for each checkpoint."""
     store.put_run(run)
-    heads = tuple(name for name in wide_names()[0] if "H" in name)
+    named = tuple(name for name in wide_names(layers, heads)[0] if "H" in name)
     standard = standard_measurements(run)
     llc = next(spec for spec in standard if isinstance(spec, LLCMeasurement))
     behaviour = next(spec for spec in standard if isinstance(spec, BehaviourMeasurement))
@@ -154,11 +151,15 @@ def fill_wide(store: Store, run: Run) -> None:
         rng = np.random.default_rng(step)
         small = synthetic.behaviour(synthetic.language_run(), step, rng)
         assert isinstance(small, LanguageBehaviour)
-        scores = rng.random((2, len(heads))).astype(np.float32) ** 8
+        scores = rng.random((2, len(named))).astype(np.float32) ** 8
         record = dataclasses.replace(
-            small, heads=heads, previous_token=scores[0], prefix_matching=scores[1]
+            small, heads=named, previous_token=scores[0], prefix_matching=scores[1]
         )
-        found = (EXACT, wide_graph(step)), (llc, synthetic.llc(step, llc, rng)), (behaviour, record)
+        found = (
+            (EXACT, wide_graph(step, layers, heads)),
+            (llc, synthetic.llc(step, llc, rng)),
+            (behaviour, record),
+        )
         wrapped = [synthetic.wrap(run, step, spec, value) for spec, value in found]
         store.put_many({m.key: to_bytes(m) for m in wrapped}, run.name)
 

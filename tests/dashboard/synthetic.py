@@ -132,6 +132,7 @@ def graph(run: Run, step: int, spec: GraphMeasurement, rng: np.random.Generator)
     return a_graph(
         each, components=names, order=order,
         loss_change=effect.astype(np.float32), loss=float(loss_at(step)),
+        loss_change_error=np.full(n, 0.005, dtype=np.float32),
     )  # fmt: skip
 
 

@@ -29,6 +29,14 @@ def test_every_answer_has_the_headers(open_client: FlaskClient) -> None:
         assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
 
 
+def test_only_named_sites_may_show_pages_in_a_frame(store: Store, open_client: FlaskClient) -> None:
+    assert open_client.get("/").headers["X-Frame-Options"] == "SAMEORIGIN"
+    wiki = create_app(store, embed_origins=("https://wiki.example",)).server.test_client()
+    headers = wiki.get("/").headers
+    assert "frame-ancestors 'self' https://wiki.example" in headers["Content-Security-Policy"]
+    assert "X-Frame-Options" not in headers
+
+
 def test_inline_scripts_are_allowed_by_hash_only(open_client: FlaskClient) -> None:
     page = open_client.get("/")
     rule = re.search(r"script-src ([^;]+)", page.headers["Content-Security-Policy"])
