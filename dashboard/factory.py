@@ -18,11 +18,13 @@ from dashboard import (
     chains_api,
     coincidence_api,
     dynamics_api,
+    export_api,
     ids,
     job_api,
     shell,
     stages_api,
 )
+from dashboard.coincidences import Coincidences
 from dashboard.context import Context
 from dashboard.library import Library
 from dashboard.pages import (
@@ -44,6 +46,7 @@ from dashboard.payloads import Payloads
 from dashboard.security import content_policy, secure
 from dashboard.selection import choose_run
 from dashboard.stages import Stagings
+from dashboard.tables.sources import Sources
 
 ASSETS = Path(__file__).parent.parent / "assets"
 PAGES = cast(
@@ -99,8 +102,12 @@ def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/"
     stagings = Stagings(context.library, context.payloads)
     stages_api.register(app.server, context, stagings)
     across_api.register(app.server, context, stagings.stages)
-    coincidence_api.register(app.server, context, stagings)
-    dynamics_api.register(app.server, context)
+    coincidences = Coincidences(context.library, context.payloads, stagings)
+    coincidence_api.register(app.server, context, coincidences)
+    dynamics = dynamics_api.Dynamics(store)
+    dynamics_api.register(app.server, context, dynamics)
+    sources = Sources(context.library, context.payloads, stagings, coincidences, dynamics)
+    export_api.register(app.server, context, sources, guarded=token is not None)
     job_api.register(app.server, context, guarded=token is not None)
     calibration_api.register(app.server, context, guarded=token is not None)
     policy = content_policy(app.csp_hashes())
