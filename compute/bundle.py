@@ -146,6 +146,11 @@ def import_bundle(store: Store, folder: Path) -> Imported:
     return Imported(run=run, records=len(records))
 
 
+def bundled_run(folder: Path) -> Run:
+    """Return the run of a bundle, without reading its records; raises as `import_bundle`."""
+    return _read_about(folder)[0]
+
+
 def bundles(folder: Path) -> list[Path]:
     """Return the folders of the bundles below ``folder``, by name."""
     return sorted(path.parent for path in folder.glob(f"*/{RUN_FILE}"))

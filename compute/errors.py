@@ -19,7 +19,11 @@
     │   ├── UnsafeFileSystem        its folder is on a network file system
     │   ├── StoreFull               its disk is full
     │   └── BadRecord               bytes that are not a record of ours
-    └── JobError                  a job cannot be queued, cancelled or found
+    ├── JobError                  a job cannot be queued, cancelled or found
+    └── AskedError                what was asked of a run cannot be given
+        ├── UnknownName             it has no graph, curve, component, step or table of that name
+        ├── NotMeasured             it is not measured
+        └── TooMuch                 it would be too large
 
 The text of each is one line for a person: what is wrong, where, and what to do.
 """
@@ -97,6 +101,22 @@ class BadRecord(StoreError):
 
 class JobError(OntogenyError):
     """A job cannot be queued, cancelled or found."""
+
+
+class AskedError(OntogenyError):
+    """What was asked of a run cannot be given."""
+
+
+class UnknownName(AskedError):
+    """The run has no graph, curve, component, step or table of that name."""
+
+
+class NotMeasured(AskedError):
+    """What was asked for is not measured."""
+
+
+class TooMuch(AskedError):
+    """What was asked for would be too large."""
 
 
 def require(condition: bool, reason: str) -> None:

@@ -7,12 +7,10 @@ from flask import Flask, Response
 from dashboard.coincidences import Coincidences
 from dashboard.context import Context
 from dashboard.files import JSON, for_ever
-from dashboard.stages import Stagings
 
 
-def register(server: Flask, context: Context, stagings: Stagings) -> None:
-    """Add the routes to the server; ``stagings`` are those that other pages ask too."""
-    found = Coincidences(context.library, context.payloads, stagings)
+def register(server: Flask, context: Context, found: Coincidences) -> None:
+    """Add the routes to the server; ``found`` is what the exported tables ask too."""
     place = f"{context.prefix}data/<run>/<digest>/coincidence/<graph>"
 
     @server.get(f"{place}.json")

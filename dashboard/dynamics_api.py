@@ -28,10 +28,9 @@ MOST_BESIDE = 4
 Found: TypeAlias = dict[OutputsMeasurement, dict[int, tuple[str, ModelOutputs]]]
 
 
-def register(server: Flask, context: Context) -> None:
-    """Add the routes to the server."""
+def register(server: Flask, context: Context, dynamics: Dynamics) -> None:
+    """Add the routes to the server; ``dynamics`` are those that the exported tables ask too."""
     prefix = context.prefix
-    dynamics = Dynamics(context.library.store)
 
     @server.get(f"{prefix}api/dynamics/<run>")
     def now(run: str) -> Response:

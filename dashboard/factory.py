@@ -19,11 +19,13 @@ from dashboard import (
     chains_api,
     coincidence_api,
     dynamics_api,
+    export_api,
     ids,
     job_api,
     shell,
     stages_api,
 )
+from dashboard.coincidences import Coincidences
 from dashboard.context import Context
 from dashboard.library import Library
 from dashboard.pages import (
@@ -45,6 +47,7 @@ from dashboard.payloads import Payloads
 from dashboard.security import content_policy, secure
 from dashboard.selection import choose_run, is_embedded
 from dashboard.stages import Stagings
+from dashboard.tables.sources import Sources
 
 ASSETS = Path(__file__).parent.parent / "assets"
 PAGES = cast(
@@ -108,8 +111,12 @@ def create_app(
     stagings = Stagings(context.library, context.payloads)
     stages_api.register(app.server, context, stagings)
     across_api.register(app.server, context, stagings.stages)
-    coincidence_api.register(app.server, context, stagings)
-    dynamics_api.register(app.server, context)
+    coincidences = Coincidences(context.library, context.payloads, stagings)
+    coincidence_api.register(app.server, context, coincidences)
+    dynamics = dynamics_api.Dynamics(store)
+    dynamics_api.register(app.server, context, dynamics)
+    sources = Sources(context.library, context.payloads, stagings, coincidences, dynamics)
+    export_api.register(app.server, context, sources, guarded=token is not None)
     job_api.register(app.server, context, guarded=token is not None)
     calibration_api.register(app.server, context, guarded=token is not None)
     policy = content_policy(app.csp_hashes(), embed_origins)

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from setuptools import Distribution
+from setuptools.config.pyprojecttoml import apply_configuration
 
 ROOT = Path(__file__).resolve().parent.parent
+# Installed as a package of its own, for notebooks; what lies there is imported as `ontogeny`.
+NOTEBOOK = ROOT / "dashboard" / "notebook"
 FILES = sorted([*ROOT.glob("compute/**/*.py"), *ROOT.glob("dashboard/**/*.py"), ROOT / "app.py"])
 
 # What each module of `compute` may import of `compute`; a package stands for all below it.
@@ -67,6 +71,8 @@ FIGURES_MAY_IMPORT = (
     "networks calibration smoothing curve_clusters trajectories random_walks coincidence "
     "alignment"
 )
+# What notebooks need beside that: shipped developments, to be read without a server.
+ONTOGENY_MAY_IMPORT = f"{DASHBOARD_MAY_IMPORT} bundle"
 # Of `compute.measure`, what is pure: NumPy in, boundaries out.
 STAGES = "compute.measure.stages"
 
@@ -80,12 +86,15 @@ DOORS = {
     "transformer_lens": ["compute.models"],
     "huggingface_hub": ["compute.models"],
     "filelock": ["compute.models"],
-    "networkx": ["compute.networks"],
+    # For its types alone also where graphs are made and handed out.
+    "networkx": ["compute.networks", "dashboard.tables.graphs", "ontogeny.run"],
     "ruptures": ["compute.networks"],
     "arviz_stats": ["compute.measure"],
     "dash": ["dashboard"],
     "flask": ["dashboard"],
-    "plotly": ["dashboard.figures"],
+    "plotly": ["dashboard.figures", "ontogeny"],
+    "pandas": ["ontogeny"],
+    "pyarrow": ["dashboard.tables.files"],
     "waitress": ["compute.serving"],
     "rich": ["compute.terminal", "compute.commands", "compute.downloads"],
 }
@@ -104,7 +113,8 @@ class Import(NamedTuple):
 
 
 def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
+    base = NOTEBOOK if path.is_relative_to(NOTEBOOK) else ROOT
+    parts = path.relative_to(base).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
 
 
@@ -121,7 +131,8 @@ def imports_of(path: Path) -> Iterator[Import]:
                 base = child.module or ""
                 for alias in child.names:
                     # `from compute import settings` imports the module compute.settings.
-                    inner = ROOT.joinpath(*base.split("."), alias.name)
+                    root = NOTEBOOK if base.split(".")[0] == "ontogeny" else ROOT
+                    inner = root.joinpath(*base.split("."), alias.name)
                     is_module = inner.is_dir() or inner.with_suffix(".py").is_file()
                     name = f"{base}.{alias.name}" if base and is_module else base
                     yield Import(importer, "." * child.level + name, late, child.lineno)
@@ -204,6 +215,44 @@ def test_figures_read_no_store_and_know_no_page():
     assert not wrong
 
 
+def test_the_package_for_notebooks_reads_what_pages_read_and_is_called_by_its_name():
+    wrong = [
+        str(found)
+        for found in IMPORTS
+        if found.imported.startswith("dashboard.notebook")
+        or (
+            is_below(found.importer, ["ontogeny"])
+            and (
+                found.imported.split(".")[0] in ("dash", "flask")
+                or is_below(found.imported, ["dashboard.pages", "dashboard.factory"])
+                or (
+                    found.imported.startswith("compute")
+                    and found.imported != STAGES
+                    and part(found.imported) not in ONTOGENY_MAY_IMPORT.split()
+                )
+            )
+        )
+        or (
+            found.imported.split(".")[0] == "ontogeny"
+            and not is_below(found.importer, ["ontogeny"])
+        )
+    ]
+    assert not wrong
+
+
+def test_tables_know_no_page_and_no_server():
+    wrong = [
+        str(found)
+        for found in IMPORTS
+        if is_below(found.importer, ["dashboard.tables"])
+        and (
+            found.imported.split(".")[0] in ("dash", "flask")
+            or is_below(found.imported, ["dashboard.pages", "dashboard.factory", "dashboard.shell"])
+        )
+    ]
+    assert not wrong
+
+
 def test_pages_do_not_know_who_serves_them():
     wrong = [
         str(found)
@@ -218,7 +267,8 @@ def test_compute_opens_the_dashboard_late_and_in_one_place():
     found = [
         entry
         for entry in IMPORTS
-        if not entry.importer.startswith("dashboard") and entry.imported.startswith("dashboard")
+        if not is_below(entry.importer, ["dashboard", "ontogeny"])
+        and is_below(entry.imported, ["dashboard"])
     ]
     assert {entry.importer for entry in found} == {"compute.commands"}
     assert all(entry.late for entry in found)
@@ -282,7 +332,38 @@ def test_the_web_process_never_imports_torch(tmp_path):
     assert child.returncode == 0, child.stderr
     loaded = set(child.stdout.split())
     assert "dash" in loaded
-    assert not loaded & {"torch", "transformers", "transformer_lens", "distributed", "networkx"}
+    heavy = {"torch", "transformers", "transformer_lens", "distributed", "networkx"}
+    assert not loaded & (heavy | {"pandas", "pyarrow", "ontogeny"})
+
+
+NOTEBOOK_PROCESS = """
+import sys
+import ontogeny
+print(*sys.modules)
+"""
+
+
+def test_a_notebook_never_imports_torch_nor_a_server(tmp_path):
+    child = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK_PROCESS],
+        capture_output=True,
+        text=True,
+        cwd=NOTEBOOK,
+        env={"PYTHONPATH": f"{ROOT}:{NOTEBOOK}"},
+    )
+    assert child.returncode == 0, child.stderr
+    loaded = set(child.stdout.split())
+    assert {"ontogeny", "pandas", "plotly"} <= loaded
+    assert not loaded & {"torch", "transformers", "transformer_lens", "distributed", "dash"}
+
+
+def test_the_package_for_notebooks_is_installed_by_its_own_name_alone():
+    described = Distribution()
+    apply_configuration(described, ROOT / "pyproject.toml")
+    packages = set(described.packages)
+    assert {"compute", "dashboard", "dashboard.tables", "ontogeny"} <= packages
+    assert not [name for name in packages if name.startswith("dashboard.notebook")]
+    assert described.package_dir["ontogeny"] == "dashboard/notebook/ontogeny"
 
 
 SERVICE_PROCESS = """

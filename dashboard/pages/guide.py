@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from dash import Dash, dcc, html
 
 from compute.networks.registry import GRAPH_METRICS, NODE_METRICS, Metric
 from dashboard.context import Context
+from dashboard.tables.registry import TABLES, TableKind
 
 PATH = "/guide"
 TITLE = "Guide"
@@ -30,11 +31,23 @@ def register(app: Dash, context: Context) -> None:
 
 
 def guide_text() -> str:
-    """Return the guide with the tables of metrics, which the registry writes."""
+    """Return the guide with the tables of metrics and of exports, which the registries write."""
     text = _TEXT.read_text(encoding="utf-8")
     for mark, metrics in (("NODE METRICS", NODE_METRICS), ("GRAPH METRICS", GRAPH_METRICS)):
         text = text.replace(f"[{mark}]", metric_table(metrics))
-    return text
+    return text.replace("[TABLES]", table_list(TABLES.values()))
+
+
+def table_list(kinds: Iterable[TableKind]) -> str:
+    """Return the exported tables as a Markdown list: what each holds, reads, and its columns."""
+    lines = []
+    for kind in kinds:
+        reads = ", ".join(f"`{key}`" for key in kind.reads)
+        names = (column.name.replace("*", "one for each target") for column in kind.columns)
+        columns = ", ".join(names).replace("_", "\\_")
+        told = f"**{kind.label}.** {kind.meaning} Reads {reads}. Columns: {columns}."
+        lines.append(f"- `{kind.id}`: {told}")
+    return "\n".join(lines)
 
 
 def metric_table(metrics: Sequence[Metric]) -> str:

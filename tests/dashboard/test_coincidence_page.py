@@ -26,6 +26,7 @@ from dashboard import coincidence_api
 from dashboard.coincidences import Coincidences, components_file
 from dashboard.context import Context
 from dashboard.development import Development
+from dashboard.dynamics_api import Dynamics
 from dashboard.figures.coincidence import VERSION, verdict_of
 from dashboard.figures.coincidence_sources import (
     Boundaries,
@@ -43,6 +44,8 @@ from dashboard.library import Library
 from dashboard.pages.coincidence import PANELS, layout
 from dashboard.payloads import Payloads
 from dashboard.stages import Stagings
+from dashboard.tables.registry import make_table
+from dashboard.tables.sources import Sources
 from tests.dashboard import coincidence_samples, stage_samples, synthetic
 
 RUN = coincidence_samples.full(26)
@@ -79,6 +82,8 @@ class Served:
     payloads: Payloads
     stagings: Stagings
     find: Counting
+    found: Coincidences
+    store: Store
     client: FlaskClient
 
     def path(self, file: str, run: str = RUN.name) -> str:
@@ -93,8 +98,9 @@ def serve(store: Store) -> Served:
     stagings = Stagings(library, payloads, find)
     server = Flask("coincidence")
     server.testing = True
-    coincidence_api.register(server, Context(library, payloads, Jobs(store), "/"), stagings)
-    return Served(library, payloads, stagings, find, server.test_client())
+    found = Coincidences(library, payloads, stagings)
+    coincidence_api.register(server, Context(library, payloads, Jobs(store), "/"), found)
+    return Served(library, payloads, stagings, find, found, store, server.test_client())
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +127,23 @@ def told(served: Served) -> dict[str, Any]:
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
     assert answer.headers["Cache-Control"] == FOREVER
     return dict(answer.get_json())
+
+
+def test_the_exported_table_has_the_tests_of_the_page(served: Served, told: dict[str, Any]) -> None:
+    before = served.find.asked
+    sources = Sources(
+        served.library, served.payloads, served.stagings, served.found, Dynamics(served.store)
+    )
+    table = make_table(sources, RUN.name, "coincidence", {"graph": GRAPH})
+    assert served.find.asked == before
+    every = [*told["distances"], *told["lags"], *told["courses"]]
+    assert table.values["words"] == [test["words"] for test in every]
+    assert table.values["verdict"] == [test["verdict"] for test in every]
+    estimates = [*(d["found"] and d["found"]["distance"] for d in told["distances"])]
+    estimates += [lag["lag"] for lag in told["lags"]] + [c["r"] for c in told["courses"]]
+    numbers = np.array([np.nan if e is None else e for e in estimates], float)
+    assert np.array_equal(table.values["estimate"], numbers, equal_nan=True)
+    assert table.about["settings"] == told["settings"]
 
 
 def curve(values: Sequence[float], name: str = "graph.density") -> Curve:
