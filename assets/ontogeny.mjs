@@ -6,6 +6,7 @@ import { mountBehaviour } from "./modules/behaviour.mjs";
 import { mountCalibration } from "./modules/calibration.mjs";
 import { mountChains } from "./modules/chains.mjs";
 import { mountCoincidence } from "./modules/coincidence.mjs";
+import { mountCompare } from "./modules/compare.mjs";
 import { mountComponent } from "./modules/component.mjs";
 import { mountDevelopment } from "./modules/development.mjs";
 import { mountDynamics } from "./modules/dynamics.mjs";
@@ -32,6 +33,7 @@ function look() {
   else if (main.dataset.page === "refined") mountRefined(main, leaving.signal);
   else if (main.dataset.page === "coincidence") mountCoincidence(main, leaving.signal);
   else if (main.dataset.page === "across") mountAcross(main, leaving.signal);
+  else if (main.dataset.page === "compare") mountCompare(main, leaving.signal);
   else if (main.dataset.page === "calibration") mountCalibration(main, leaving.signal);
   else if (main.dataset.page === "chains") mountChains(main, leaving.signal);
   else if (main.dataset.page === "component") mountComponent(main, leaving.signal);

@@ -17,6 +17,7 @@ from dashboard import (
     calibration_api,
     chains_api,
     coincidence_api,
+    compare_api,
     dynamics_api,
     ids,
     job_api,
@@ -31,6 +32,7 @@ from dashboard.pages import (
     calibration,
     chains,
     coincidence,
+    compare,
     component,
     development,
     dynamics,
@@ -58,6 +60,7 @@ PAGES = cast(
         chains,
         calibration,
         component,
+        compare,
         across,
         jobs,
         guide,
@@ -100,6 +103,7 @@ def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/"
     stages_api.register(app.server, context, stagings)
     across_api.register(app.server, context, stagings.stages)
     coincidence_api.register(app.server, context, stagings)
+    compare_api.register(app.server, context)
     dynamics_api.register(app.server, context)
     job_api.register(app.server, context, guarded=token is not None)
     calibration_api.register(app.server, context, guarded=token is not None)

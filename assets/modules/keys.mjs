@@ -14,6 +14,7 @@ const KEYS = [
   ["↑ ↓", "in the graph: from component to component"],
   ["Shift ↑ ↓", "in the graph: from layer to layer"],
   ["← → ↑ ↓", "in the drawing in three dimensions: turn it"],
+  ["b x", "on Compare: B to A’s step, swap A and B"],
   ["Enter", "select a component, or clear it"],
   ["Esc", "clear the selection"],
   ["?", "this list"],
