@@ -13,6 +13,7 @@ import { mountDynamics } from "./modules/dynamics.mjs";
 import { mountJobs } from "./modules/jobs.mjs";
 import { mountNetwork } from "./modules/network.mjs";
 import { mountRefined } from "./modules/refined.mjs";
+import { mountRuns } from "./modules/runs.mjs";
 
 let mounted = "";
 let leaving = new AbortController();
@@ -37,6 +38,7 @@ function look() {
   else if (main.dataset.page === "calibration") mountCalibration(main, leaving.signal);
   else if (main.dataset.page === "chains") mountChains(main, leaving.signal);
   else if (main.dataset.page === "component") mountComponent(main, leaving.signal);
+  else if (main.dataset.page === "runs") mountRuns(main, leaving.signal);
   else if (main.dataset.page === "jobs") mountJobs(main, leaving.signal);
   else if (document.getElementById("head-actions")) fillHead({}, leaving.signal);
 }
@@ -53,7 +55,7 @@ function watch() {
 
 /** Links between our pages change the page, not the document. */
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("header a[href], .jobs-table a[href]");
+  const link = event.target.closest?.("header a[href], .jobs-table a[href], .runs-list a[href]");
   if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const target = new URL(link.href);
   if (target.origin !== location.origin) return;

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from dash import Dash, Input, Output
 
+from compute.catalogue import Add
 from compute.errors import OntogenyError
 from compute.jobs import Jobs
 from compute.store import Store
@@ -21,6 +23,7 @@ from dashboard import (
     dynamics_api,
     ids,
     job_api,
+    runs_api,
     shell,
     stages_api,
 )
@@ -40,6 +43,7 @@ from dashboard.pages import (
     jobs,
     network,
     refined,
+    runs,
     states,
 )
 from dashboard.payloads import Payloads
@@ -62,13 +66,21 @@ PAGES = cast(
         component,
         compare,
         across,
+        runs,
         jobs,
         guide,
     ),
 )
 
 
-def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/") -> Dash:
+def create_app(
+    store: Store,
+    *,
+    token: str | None = None,
+    path_prefix: str = "/",
+    runs_folders: Sequence[Path] = (),
+    add: Add | None = None,
+) -> Dash:
     """Return the dashboard of a store.
 
     Parameters
@@ -78,6 +90,10 @@ def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/"
         server, so the server must then be reachable from this machine only.
     path_prefix
         The path under which the dashboard answers; starts and ends with a slash.
+    runs_folders
+        Folders out of which visitors may add runs.
+    add
+        Enters a run into the catalogue; without it, visitors can add and remove none.
     """
     library = Library(store)
     context = Context(library, Payloads(library, path_prefix), Jobs(store), path_prefix)
@@ -107,6 +123,7 @@ def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/"
     dynamics_api.register(app.server, context)
     job_api.register(app.server, context, guarded=token is not None)
     calibration_api.register(app.server, context, guarded=token is not None)
+    runs_api.register(app.server, context, guarded=token is not None, folders=runs_folders, add=add)
     policy = content_policy(app.csp_hashes())
     secure(app.server, policy=policy, token=token, prefix=path_prefix)
     return app

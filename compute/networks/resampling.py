@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from compute.networks.centrality import katz, pagerank, reversed_edges
-from compute.networks.metrics import Frame, keep
+from compute.networks.frames import Frame, keep
 from compute.networks.roles import role_scores
 
 SEED = 20_250

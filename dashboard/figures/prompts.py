@@ -17,7 +17,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy import stats
 
-from compute.networks.metrics import frame_of
+from compute.networks.frames import frame_of
 from compute.networks.resampling import PAIRED, node_resamples
 from compute.records import AblationGraph
 from compute.runs import Run

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compute.networks.metrics import frame_of, keep, metric_tables
+from compute.networks.frames import frame_of, keep
+from compute.networks.metrics import metric_tables
 from compute.networks.registry import NODE_NAMES
 from compute.networks.resampling import PAIRED, draws_of, node_resamples
 from tests.samples import a_graph
