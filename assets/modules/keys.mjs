@@ -2,6 +2,7 @@
 
 import { element } from "./elements.mjs";
 import { goToBoundary } from "./stages.mjs";
+import { takeTour } from "./tour.mjs";
 
 const KEYS = [
   ["← →", "previous, next checkpoint"],
@@ -77,9 +78,10 @@ export function showHelp() {
       element("dd", { text: what }),
     ]);
     const close = element("button", { type: "button", class: "text-button", text: "close", onclick: () => dialog.close() });
+    const tour = element("button", { type: "button", class: "text-button", text: "take the tour", onclick: () => (dialog.close(), takeTour()) });
     const title = element("h2", { id: "help-title", text: "Keys" });
     dialog = element("dialog", { id: "help", "aria-labelledby": "help-title" },
-      element("div", { class: "panel-head" }, title, element("span", { class: "panel-fact" }, close)),
+      element("div", { class: "panel-head" }, title, element("span", { class: "panel-fact" }, tour, close)),
       element("dl", { class: "keys" }, ...rows),
       element("p", { class: "quiet", text: "On the curves: click to jump there, drag to zoom in, double-click for the whole run." }));
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

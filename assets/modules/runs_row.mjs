@@ -109,7 +109,7 @@ function paintJob(node, { jobs }, { service }, { prefix }) {
 
 /** Say what measuring the rest takes, before it starts. */
 function measureWords(held, { service }) {
-  const told = [`${count(held.missing)} measurements are missing.`];
+  const told = [held.missing === 1 ? "1 measurement is missing." : `${count(held.missing)} measurements are missing.`];
   if (held.seconds === null) told.push("No record of their kinds is here yet, so nobody can tell how long that takes.");
   else told.push(`By the records that are here: ${time(held.seconds)} of one worker, and ${size(held.room)} in the store.`);
   if (held.seconds !== null && held.unknown.length) told.push(`Without ${held.unknown.map((kind) => KIND_NAMES[kind] ?? kind).join(" and ")}, of which nothing is known.`);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from dash import Dash, dcc, html
 
 from compute.networks.registry import GRAPH_METRICS, NODE_METRICS, Metric
 from dashboard.context import Context
+from dashboard.formulas import formula
+from dashboard.glossary import glossary_table
 
 PATH = "/guide"
 TITLE = "Guide"
@@ -22,7 +25,9 @@ def layout(context: Context, search: str) -> Any:
     """Return the guide's text as a page."""
     # The text is ours: it may hold markup, such as keys.
     text = dcc.Markdown(guide_text(), className="prose", dangerously_allow_html=True)
-    return html.Main(html.Article(text, className="panel guide"), id="main", className="page")
+    tour = html.A("Take the tour", href=f"{context.prefix}?tour", className="action guide-tour")
+    article = html.Article([tour, text], className="panel guide")
+    return html.Main(article, id="main", className="page")
 
 
 def register(app: Dash, context: Context) -> None:
@@ -30,8 +35,9 @@ def register(app: Dash, context: Context) -> None:
 
 
 def guide_text() -> str:
-    """Return the guide with the tables of metrics, which the registry writes."""
-    text = _TEXT.read_text(encoding="utf-8")
+    """Return the guide with what is written elsewhere: metrics, formulas and the glossary."""
+    text = _TEXT.read_text(encoding="utf-8").replace("[GLOSSARY]", glossary_table())
+    text = re.sub(r"\[FORMULA (\w+)\]", lambda found: formula(found[1]), text)
     for mark, metrics in (("NODE METRICS", NODE_METRICS), ("GRAPH METRICS", GRAPH_METRICS)):
         text = text.replace(f"[{mark}]", metric_table(metrics))
     return text

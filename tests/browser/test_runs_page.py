@@ -54,7 +54,7 @@ def test_a_run_is_added_measured_and_removed(watched: Watched, site: Site) -> No
 
     mine.get_by_role("button", name="measure the rest").click()
     words = mine.locator(".run-ask").inner_text()
-    assert "1 measurements are missing" in words
+    assert "1 measurement is missing" in words
     assert "less than a minute of one worker" in words
     mine.get_by_role("button", name="Start measuring").click()
     mine.locator(".run-job", has_text="job").wait_for()
@@ -63,6 +63,6 @@ def test_a_run_is_added_measured_and_removed(watched: Watched, site: Site) -> No
 
     page.locator("[data-run=shipped]").get_by_role("button", name="remove").click()
     assert "records stay in the store" in page.inner_text("[data-run=shipped] .run-ask")
-    page.get_by_role("button", name="Remove shipped").click()
+    page.get_by_role("button", name="Remove shipped", exact=True).click()
     page.wait_for_selector("[data-run=shipped]", state="detached")
     assert {run.name for run in site.store.runs()} == {"mine", "new"}
