@@ -10,6 +10,7 @@ import { mountCompare } from "./modules/compare.mjs";
 import { mountComponent } from "./modules/component.mjs";
 import { mountDevelopment } from "./modules/development.mjs";
 import { mountDynamics } from "./modules/dynamics.mjs";
+import { mountGuide } from "./modules/guide.mjs";
 import { mountJobs } from "./modules/jobs.mjs";
 import { mountNetwork } from "./modules/network.mjs";
 import { mountRefined } from "./modules/refined.mjs";
@@ -39,6 +40,7 @@ function look() {
   else if (main.dataset.page === "chains") mountChains(main, leaving.signal);
   else if (main.dataset.page === "component") mountComponent(main, leaving.signal);
   else if (main.dataset.page === "runs") mountRuns(main, leaving.signal);
+  else if (main.dataset.page === "guide") mountGuide(main, leaving.signal);
   else if (main.dataset.page === "jobs") mountJobs(main, leaving.signal);
   else if (document.getElementById("head-actions")) fillHead({}, leaving.signal);
 }
@@ -55,7 +57,7 @@ function watch() {
 
 /** Links between our pages change the page, not the document. */
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("header a[href], .jobs-table a[href], .runs-list a[href]");
+  const link = event.target.closest?.("header a[href], .jobs-table a[href], .runs-list a[href], a.guide-tour");
   if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const target = new URL(link.href);
   if (target.origin !== location.origin) return;

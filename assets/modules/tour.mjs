@@ -105,7 +105,7 @@ function beside(box, { width, height }) {
   const clamp = (v, least, most) => Math.min(Math.max(v, least), Math.max(least, most));
   const corner = { left: innerWidth - width - GAP, top: dock - height - GAP };
   if (NARROW.matches) return { left: clamp((innerWidth - width) / 2, EDGE, innerWidth), top: corner.top };
-  const left = clamp(box.left, EDGE, innerWidth - width - EDGE);
+  const left = clamp(box.left + (box.width - width) / 2, EDGE, innerWidth - width - EDGE);
   const top = clamp(box.top, EDGE, dock - height - EDGE);
   const places = [
     { left, top: box.top - height - GAP }, { left, top: box.bottom + GAP },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,28 @@ PATH = "/guide"
 TITLE = "Guide"
 
 _TEXT = Path(__file__).parent.parent / "guide.md"
+_FORMULA = re.compile(r"\[FORMULA (\w+)\]")
 _INTERVALS = {"prompts": "prompts", "fit": "of the fit", "": "none"}
 
 
 def layout(context: Context, search: str) -> Any:
     """Return the guide's text as a page."""
-    # The text is ours: it may hold markup, such as keys.
-    text = dcc.Markdown(guide_text(), className="prose", dangerously_allow_html=True)
+    parts = _FORMULA.split(guide_text())
+    # The text is ours: it may hold markup, such as keys. Markdown as Dash has it drops MathML.
+    words = [dcc.Markdown(part, className="prose", dangerously_allow_html=True)
+             for part in parts[::2]]  # fmt: skip
+    formulas = [_set(name) for name in parts[1::2]]
+    text = [part for pair in zip_longest(words, formulas) for part in pair if part is not None]
     tour = html.A("Take the tour", href=f"{context.prefix}?tour", className="action guide-tour")
-    article = html.Article([tour, text], className="panel guide")
-    return html.Main(article, id="main", className="page")
+    article = html.Article([tour, *text], className="panel guide")
+    facts: dict[str, Any] = {"data-page": "guide"}
+    return html.Main(article, id="main", className="page", **facts)
+
+
+def _set(name: str) -> html.Div:
+    """Return the place of a formula; the browser's module sets it."""
+    facts: dict[str, Any] = {"data-mathml": formula(name)}
+    return html.Div(className="formula", **facts)
 
 
 def register(app: Dash, context: Context) -> None:
@@ -35,9 +48,8 @@ def register(app: Dash, context: Context) -> None:
 
 
 def guide_text() -> str:
-    """Return the guide with what is written elsewhere: metrics, formulas and the glossary."""
+    """Return the guide with what is written elsewhere: metrics and the glossary."""
     text = _TEXT.read_text(encoding="utf-8").replace("[GLOSSARY]", glossary_table())
-    text = re.sub(r"\[FORMULA (\w+)\]", lambda found: formula(found[1]), text)
     for mark, metrics in (("NODE METRICS", NODE_METRICS), ("GRAPH METRICS", GRAPH_METRICS)):
         text = text.replace(f"[{mark}]", metric_table(metrics))
     return text
