@@ -6,12 +6,15 @@ import { mountBehaviour } from "./modules/behaviour.mjs";
 import { mountCalibration } from "./modules/calibration.mjs";
 import { mountChains } from "./modules/chains.mjs";
 import { mountCoincidence } from "./modules/coincidence.mjs";
+import { mountCompare } from "./modules/compare.mjs";
 import { mountComponent } from "./modules/component.mjs";
 import { mountDevelopment } from "./modules/development.mjs";
 import { mountDynamics } from "./modules/dynamics.mjs";
+import { mountGuide } from "./modules/guide.mjs";
 import { mountJobs } from "./modules/jobs.mjs";
 import { mountNetwork } from "./modules/network.mjs";
 import { mountRefined } from "./modules/refined.mjs";
+import { mountRuns } from "./modules/runs.mjs";
 
 let mounted = "";
 let leaving = new AbortController();
@@ -32,9 +35,12 @@ function look() {
   else if (main.dataset.page === "refined") mountRefined(main, leaving.signal);
   else if (main.dataset.page === "coincidence") mountCoincidence(main, leaving.signal);
   else if (main.dataset.page === "across") mountAcross(main, leaving.signal);
+  else if (main.dataset.page === "compare") mountCompare(main, leaving.signal);
   else if (main.dataset.page === "calibration") mountCalibration(main, leaving.signal);
   else if (main.dataset.page === "chains") mountChains(main, leaving.signal);
   else if (main.dataset.page === "component") mountComponent(main, leaving.signal);
+  else if (main.dataset.page === "runs") mountRuns(main, leaving.signal);
+  else if (main.dataset.page === "guide") mountGuide(main, leaving.signal);
   else if (main.dataset.page === "jobs") mountJobs(main, leaving.signal);
   else if (document.getElementById("head-actions")) fillHead({}, leaving.signal);
 }
@@ -56,7 +62,7 @@ function isSameRun(target) {
 
 /** Links between our pages change the page, not the document. */
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("header a[href], .jobs-table a[href]");
+  const link = event.target.closest?.("header a[href], .jobs-table a[href], .runs-list a[href], a.guide-tour");
   if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const target = new URL(link.href);
   if (target.origin !== location.origin || link.target || link.closest(".views")) return;

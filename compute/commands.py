@@ -55,6 +55,7 @@ def open_application(chosen: settings.Settings) -> Any:
     """Return the Dash application on a store that holds the shipped developments."""
     settings.calculate_in_one_thread()
     from compute.bundle import bundles, import_bundle
+    from compute.catalogue import adding_command
     from compute.store import Store
     from dashboard.factory import create_app
 
@@ -69,6 +70,8 @@ def open_application(chosen: settings.Settings) -> Any:
         token=chosen.token,
         path_prefix=chosen.path_prefix,
         embed_origins=chosen.embed_origins,
+        runs_folders=chosen.runs_folders,
+        add=adding_command(chosen.data),
     )
 
 
@@ -389,24 +392,10 @@ def _recipe(run: Run) -> dict[str, Any] | None:
 
 
 def _enter(store: Store, run: Run) -> None:
-    """Put a run into the catalogue, and say so.
+    """Put a run into the catalogue, and say so."""
+    from compute.catalogue import enter
 
-    Raises
-    ------
-    SettingsError
-        If another run has that name: the records of two runs would mix.
-    """
-    for known in store.runs():
-        elsewhere = known.source == "hub" or Path(known.location).is_dir()
-        same = (known.source, known.location) == (run.source, run.location)
-        if known.name == run.name and known.source != "shipped" and elsewhere and not same:
-            raise SettingsError(
-                f"there is a run {run.name!r} already, at {known.location}; "
-                "give this one another name: --name"
-            )
-        if known.name == run.name and same:
-            run = dataclasses.replace(run, llc=known.llc)
-    store.put_run(run)
+    enter(store, run)
     first, last = run.steps[0], run.steps[-1]
     print(
         f"{run.name}: {len(run.steps)} checkpoints, steps {first:,} to {last:,}; "

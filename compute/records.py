@@ -382,6 +382,22 @@ def from_bytes(data: bytes) -> Measured:
         raise BadRecord(f"not a record of format {FORMAT}: {error}") from error
 
 
+def record_header(data: bytes) -> dict[str, Any]:
+    """Return what a record says of itself, such as ``spec``, ``step`` and ``seconds``.
+
+    Its arrays are not read.
+
+    Raises
+    ------
+    BadRecord
+        If the bytes do not begin as a record of ours does.
+    """
+    try:
+        return _header(data)
+    except _WRONG as error:
+        raise BadRecord(f"not a record of format {FORMAT}: {error}") from error
+
+
 def _header(data: bytes) -> dict[str, Any]:
     """Return our JSON header from the safetensors metadata, which `load` does not give."""
     length = int.from_bytes(data[:8], "little")

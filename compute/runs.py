@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from compute.errors import BadRecord, SettingsError
@@ -15,6 +16,7 @@ from compute.errors import BadRecord, SettingsError
 Source: TypeAlias = Literal["folder", "hub", "shipped"]
 Family: TypeAlias = Literal["language", "regression"]
 
+_CHECKPOINT = re.compile(r"(?:checkpoint|step|global_step)[-_]?(\d+)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -100,6 +102,22 @@ def check_run_name(name: str) -> None:
         raise SettingsError(
             f"run name {name!r}: use 1 to 64 letters, digits, dots, dashes or underscores"
         )
+
+
+def checkpoint_folders(folder: Path) -> dict[int, Path]:
+    """Return the sub-folders of a folder that are named like checkpoints, by step, ascending.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be read.
+    """
+    found = {
+        int(match[1]): child
+        for child in folder.iterdir()
+        if (match := _CHECKPOINT.fullmatch(child.name)) and child.is_dir()
+    }
+    return dict(sorted(found.items()))
 
 
 def coarse_to_fine(steps: tuple[int, ...]) -> list[int]:

@@ -73,6 +73,7 @@ class Settings:
     checkpoints: Path
     checkpoint_disk: int  # bytes
     keep_checkpoints: bool
+    runs_folders: tuple[Path, ...]
 
     def __post_init__(self) -> None:
         """Refuse to show the pages to a network without a token."""
@@ -138,6 +139,10 @@ def _place(text: str) -> Path:
     return Path(text).absolute()
 
 
+def _places(text: str) -> tuple[Path, ...]:
+    return tuple(_place(part) for part in text.split(os.pathsep) if part)
+
+
 def _gigabytes(text: str) -> int:
     try:
         size = float(text)
@@ -190,6 +195,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "keep_checkpoints", "no", _yes_or_no, "", "keep fetched revisions when they are measured"
+    ),
+    Setting(
+        "runs_folders",
+        "runs",
+        _places,
+        "FOLDERS",
+        "folders out of which the page Runs may add runs; a colon between two",
     ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

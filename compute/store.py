@@ -129,6 +129,14 @@ class Store:
             for key in self._names(f"{name}/{measurement.version}/{run}/")
         ]
 
+    def outdated_keys(self, run: str) -> list[str]:
+        """Return the keys of a run's records whose kind meant something else when they were made.
+
+        They are kept, and never shown.
+        """
+        every = (key for kind in MEASUREMENTS for key in self._names(f"{kind}/"))
+        return [key for key in every if (parts := key_parts(key)).run == run and not parts.current]
+
     def drop(self, key: str) -> None:
         """Remove a record that cannot be read, so that it is measured again."""
         with self.transact():
@@ -176,6 +184,12 @@ class Store:
         with self.transact():
             self._write(_RUN + run.name, run.to_bytes())
             self._touch(run.name)
+
+    def drop_run(self, name: str) -> None:
+        """Take a run out of the catalogue; its records stay, and are there if it comes back."""
+        with self.transact():
+            self._drop(_RUN + name)
+            self._touch(name)
 
     def run(self, name: str) -> Run:
         """Return the run of that name.

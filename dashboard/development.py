@@ -136,7 +136,7 @@ def _graphs(
     series: dict[str, GraphSeries] = {}
     curves: dict[str, tuple[Curve, ...]] = {}
     for name, (spec, points) in found.items():
-        metrics = _metrics_of(spec, groups)
+        metrics = metrics_of(spec, groups)
         first = metrics[0] if metrics else (NetworkMeasurement(graph=spec), {})
         series[name] = graph_series(
             run.steps, points, first[1],
@@ -196,7 +196,7 @@ def _agreement(
     return agreement(run.steps, {t: g.edges for t, g in points.items()}, alike)
 
 
-def _metrics_of(
+def metrics_of(
     graph: GraphMeasurement, groups: Groups
 ) -> list[tuple[NetworkMeasurement, dict[int, NetworkMetrics]]]:
     """Return the metrics of one graph setting: most complete first, then by threshold."""

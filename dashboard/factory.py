@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from dash import Dash, Input, Output
 
+from compute.catalogue import Add
 from compute.errors import OntogenyError
 from compute.jobs import Jobs
 from compute.store import Store
@@ -18,10 +19,12 @@ from dashboard import (
     calibration_api,
     chains_api,
     coincidence_api,
+    compare_api,
     dynamics_api,
     export_api,
     ids,
     job_api,
+    runs_api,
     shell,
     stages_api,
 )
@@ -34,6 +37,7 @@ from dashboard.pages import (
     calibration,
     chains,
     coincidence,
+    compare,
     component,
     development,
     dynamics,
@@ -41,6 +45,7 @@ from dashboard.pages import (
     jobs,
     network,
     refined,
+    runs,
     states,
 )
 from dashboard.payloads import Payloads
@@ -62,7 +67,9 @@ PAGES = cast(
         chains,
         calibration,
         component,
+        compare,
         across,
+        runs,
         jobs,
         guide,
     ),
@@ -75,6 +82,8 @@ def create_app(
     token: str | None = None,
     path_prefix: str = "/",
     embed_origins: Sequence[str] = (),
+    runs_folders: Sequence[Path] = (),
+    add: Add | None = None,
 ) -> Dash:
     """Return the dashboard of a store.
 
@@ -87,6 +96,10 @@ def create_app(
         The path under which the dashboard answers; starts and ends with a slash.
     embed_origins
         The sites that may show views in their frames.
+    runs_folders
+        Folders out of which visitors may add runs.
+    add
+        Enters a run into the catalogue; without it, visitors can add and remove none.
     """
     library = Library(store)
     context = Context(library, Payloads(library, path_prefix), Jobs(store), path_prefix)
@@ -119,6 +132,8 @@ def create_app(
     export_api.register(app.server, context, sources, guarded=token is not None)
     job_api.register(app.server, context, guarded=token is not None)
     calibration_api.register(app.server, context, guarded=token is not None)
+    compare_api.register(app.server, context)
+    runs_api.register(app.server, context, guarded=token is not None, folders=runs_folders, add=add)
     policy = content_policy(app.csp_hashes(), embed_origins)
     secure(app.server, policy=policy, token=token, prefix=path_prefix)
     return app

@@ -48,6 +48,8 @@ MAY_IMPORT = {
     "engine": "errors worker",
     "plan": "errors runs specs records store worker",
     "service": "errors runs specs store jobs plan engine models",
+    "catalogue": "errors runs store jobs",
+    "holdings": "errors runs specs records store",
     "bundle": "errors runs llc_specs specs records store",
     "imported": "errors runs specs records store",
     "check": "errors runs specs store plan",
@@ -56,7 +58,8 @@ MAY_IMPORT = {
     "choices": "errors runs llc_specs specs",
     "downloads": "errors runs settings specs store plan models",
     "commands": "errors settings runs specs store jobs plan worker engine service bundle check "
-    "serving terminal models choices downloads imported llc_specs calibration calibrating",
+    "serving terminal models choices downloads imported llc_specs calibration calibrating "
+    "catalogue",
     "cli": "errors settings choices commands",
 }
 
@@ -64,7 +67,7 @@ MAY_IMPORT = {
 DASHBOARD_MAY_IMPORT = (
     "errors runs llc_specs behaviour_specs specs llc_records behaviour_records records components "
     "networks calibration calibrating smoothing curve_clusters trajectories "
-    "random_walks coincidence alignment store jobs"
+    "random_walks coincidence alignment store jobs catalogue holdings"
 )
 FIGURES_MAY_IMPORT = (
     "errors runs llc_specs behaviour_specs specs llc_records behaviour_records records components "

@@ -43,6 +43,12 @@ def test_command_line_wins_over_environment_over_file_over_default(tmp_path):
     assert (settings.port, settings.workers, settings.path_prefix) == (3, 2, "/a/")
 
 
+def test_folders_of_runs_are_absolute_and_a_colon_parts_them(tmp_path):
+    assert chosen().runs_folders == (Path("runs").absolute(),)
+    settings = chosen("--runs-folders", f"{tmp_path}:here")
+    assert settings.runs_folders == (tmp_path, Path("here").absolute())
+
+
 def test_an_empty_environment_variable_is_none():
     assert chosen(environment={"ONTOGENY_PORT": ""}).port == 8050
 

@@ -54,7 +54,7 @@ function fillRuns(slot, model) {
 }
 
 /** Boundaries are those of one curve: which one is asked only where there is a choice. */
-function fillTurns(slot, model) {
+export function fillTurns(slot, model) {
   const options = (model.state.across?.curves ?? []).map((c) => [placeOf(c), `of ${nameOf(c, model)}`]);
   const menu = select({ class: "menu", "aria-label": "Boundaries of which curve", onchange: (e) => model.set({ turnsOf: e.target.value }) }, options, model.state.turnsOf);
   slot.replaceChildren(...(options.length > 1 ? [menu] : []));
@@ -67,7 +67,8 @@ function fillGraphs(slot, model) {
   slot.replaceChildren(...(names.length > 1 ? [menu] : []));
 }
 
-function fillCurves(menu, model) {
+/** Fill the menu of curves that are shown. */
+export function fillCurves(menu, model) {
   const shown = shownCurves(model).map((c) => c.id);
   const toggle = (id, on) => model.set({ lanes: on ? [...shown, id].slice(-MOST) : shown.filter((other) => other !== id) });
   menu.lastChild.replaceChildren(...sharedCurves(model).map((curve) => element("label", {},
@@ -82,7 +83,8 @@ function nameOf(curve, model) {
   return curve.name + setting + elsewhere;
 }
 
-function paintWay(button, model) {
+/** Show whether runs can be aligned in a button's way, and whether they are. */
+export function paintWay(button, model) {
   const { by } = button.dataset;
   const why = obstacle(model, by);
   button.disabled = why !== "";

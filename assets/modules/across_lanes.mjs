@@ -26,7 +26,7 @@ export function createLanes(model, signal) {
     const curves = model.state.across ? shownCurves(model) : [];
     lanes = curves.map((curve) => createLane(model, signal, curve));
     rows.replaceChildren(...lanes.map((lane) => lane.node));
-    state.replaceChildren(...(lanes.length ? [] : emptyState(model)));
+    state.replaceChildren(...(lanes.length ? [] : (model.emptyLanes ?? emptyState)(model)));
     state.hidden = lanes.length > 0;
     legend.replaceChildren(...legendOf(model));
   }

@@ -65,8 +65,13 @@ export function alignmentOf({ state }, by = state.by) {
   return by === "boundary" ? state.turns : (state.across?.by?.[by] ?? null);
 }
 
-/** Return the second run's checkpoint that lies at the slider's, -1 for none. */
+/** Return the second run's checkpoint that is shown: the chosen one where a page lets it be chosen. */
 export function besideOf(model) {
+  return model.state.against ?? alignedOf(model);
+}
+
+/** Return the second run's checkpoint that lies at the slider's, -1 for none. */
+export function alignedOf(model) {
   const found = alignmentOf(model);
   return found && !found.reason ? (found.nearest[model.state.index] ?? -1) : -1;
 }
@@ -90,7 +95,7 @@ export async function loadRuns(model, signal) {
 }
 
 /** Fetch how two runs align by the boundaries of one curve: the server may have to find them first. */
-async function loadTurns(model, signal) {
+export async function loadTurns(model, signal) {
   const { across, turnsOf } = model.state;
   model.set({ turns: null, turnsTrouble: "" });
   if (across?.mode !== "pair") return;

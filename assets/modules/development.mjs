@@ -14,6 +14,7 @@ import { carriedOver, createPageModel, debounce, hearNews, openRun, stepText } f
 import { keepAddress } from "./address.mjs";
 import { listenToKeys } from "./keys.mjs";
 import { note } from "./note.mjs";
+import { offerTour } from "./tour.mjs";
 
 const COMPACT = matchMedia("(max-width: 1099px)");
 
@@ -26,6 +27,7 @@ export async function mountDevelopment(root, signal) {
   hearNews(model, signal, { renew });
   assemble(model, model.store, signal);
   if (opened.notes.length) note(opened.notes.join(" "));
+  offerTour(signal);
 }
 
 /** Where the lanes have their time axis, the slider and the line through all of them have theirs. */

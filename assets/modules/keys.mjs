@@ -3,6 +3,7 @@
 import { element } from "./elements.mjs";
 import { goToBoundary } from "./stages.mjs";
 import { togglePin } from "./pins.mjs";
+import { takeTour } from "./tour.mjs";
 
 const KEYS = [
   ["← →", "previous, next checkpoint"],
@@ -16,6 +17,7 @@ const KEYS = [
   ["↑ ↓", "in the graph: from component to component"],
   ["Shift ↑ ↓", "in the graph: from layer to layer"],
   ["← → ↑ ↓", "in the drawing in three dimensions: turn it"],
+  ["b x", "on Compare: B to A’s step, swap A and B"],
   ["Enter", "select a component, or clear it"],
   ["P", "pin the selected component, or a clicked one with Shift"],
   ["/", "find a component by its name"],
@@ -85,9 +87,10 @@ export function showHelp() {
       element("dd", { text: what }),
     ]);
     const close = element("button", { type: "button", class: "text-button", text: "close", onclick: () => dialog.close() });
+    const tour = element("button", { type: "button", class: "text-button", text: "take the tour", onclick: () => (dialog.close(), takeTour()) });
     const title = element("h2", { id: "help-title", text: "Keys" });
     dialog = element("dialog", { id: "help", "aria-labelledby": "help-title" },
-      element("div", { class: "panel-head" }, title, element("span", { class: "panel-fact" }, close)),
+      element("div", { class: "panel-head" }, title, element("span", { class: "panel-fact" }, tour, close)),
       element("dl", { class: "keys" }, ...rows),
       element("p", { class: "quiet", text: "On the curves: click to jump there, drag to zoom in, double-click for the whole run." }));
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

@@ -51,12 +51,12 @@ export async function fetched(address, signal, what, read) {
   return read(response);
 }
 
-/** Post JSON to one of our routes; returns why it was refused, or an empty string. */
-export async function post(address, body) {
+/** Post JSON to one of our routes; returns why it was refused, or an empty string. `heard` is given what was answered. */
+export async function post(address, body, heard = () => {}) {
   const headers = { "Content-Type": "application/json" };
   try {
     const response = await fetch(address, { method: "POST", headers, body: JSON.stringify(body) });
-    if (response.ok) return "";
+    if (response.ok) return heard(await response.json().catch(() => ({}))), "";
     const told = await response.json().catch(() => ({}));
     return told.reason ?? `The server refused (${response.status}).`;
   } catch {

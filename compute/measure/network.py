@@ -12,14 +12,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.stats import rankdata
 
-from compute.networks.metrics import (
-    Frame,
-    frame_of,
-    graph_tables,
-    keep,
-    kept_weights,
-    metric_tables,
-)
+from compute.networks.frames import Frame, frame_of, keep, kept_weights
+from compute.networks.metrics import graph_tables, metric_tables
 from compute.networks.registry import (
     GRAPH_METRICS,
     GRAPH_NAMES,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from compute.errors import CheckpointUnreadable, EmptyRun, RunNotFound, ShapesDiffer
 from compute.models.loading import read_config
+from compute.runs import checkpoint_folders
 
-_CHECKPOINT = re.compile(r"(?:checkpoint|step|global_step)[-_]?(\d+)")
 _SHAPE_FIELDS = (
     "model_type",
     "hidden_size",
@@ -38,17 +37,13 @@ def find_checkpoints(folder: Path) -> dict[int, Path]:
     """
     if not folder.is_dir():
         raise RunNotFound(f"{folder}: no such folder; give the folder that holds the checkpoints")
-    found = {
-        int(match[1]): child
-        for child in folder.iterdir()
-        if child.is_dir() and (match := _CHECKPOINT.fullmatch(child.name))
-    }
+    found = checkpoint_folders(folder)
     if not found:
         raise EmptyRun(
             f"{folder}: no checkpoints here; expected sub-folders named checkpoint-100 or step100, "
             "each with config.json and model.safetensors"
         )
-    return dict(sorted(found.items()))
+    return found
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +12,36 @@ from dash import Dash, dcc, html
 
 from compute.networks.registry import GRAPH_METRICS, NODE_METRICS, Metric
 from dashboard.context import Context
+from dashboard.formulas import formula
+from dashboard.glossary import glossary_table
 from dashboard.tables.registry import TABLES, TableKind
 
 PATH = "/guide"
 TITLE = "Guide"
 
 _TEXT = Path(__file__).parent.parent / "guide.md"
+_FORMULA = re.compile(r"\[FORMULA (\w+)\]")
 _INTERVALS = {"prompts": "prompts", "fit": "of the fit", "": "none"}
 
 
 def layout(context: Context, search: str) -> Any:
     """Return the guide's text as a page."""
-    # The text is ours: it may hold markup, such as keys.
-    text = dcc.Markdown(guide_text(), className="prose", dangerously_allow_html=True)
-    return html.Main(html.Article(text, className="panel guide"), id="main", className="page")
+    parts = _FORMULA.split(guide_text())
+    # The text is ours: it may hold markup, such as keys. Markdown as Dash has it drops MathML.
+    words = [dcc.Markdown(part, className="prose", dangerously_allow_html=True)
+             for part in parts[::2]]  # fmt: skip
+    formulas = [_set(name) for name in parts[1::2]]
+    text = [part for pair in zip_longest(words, formulas) for part in pair if part is not None]
+    tour = html.A("Take the tour", href=f"{context.prefix}?tour", className="action guide-tour")
+    article = html.Article([tour, *text], className="panel guide")
+    facts: dict[str, Any] = {"data-page": "guide"}
+    return html.Main(article, id="main", className="page", **facts)
+
+
+def _set(name: str) -> html.Div:
+    """Return the place of a formula; the browser's module sets it."""
+    facts: dict[str, Any] = {"data-mathml": formula(name)}
+    return html.Div(className="formula", **facts)
 
 
 def register(app: Dash, context: Context) -> None:
@@ -31,8 +49,8 @@ def register(app: Dash, context: Context) -> None:
 
 
 def guide_text() -> str:
-    """Return the guide with the tables of metrics and of exports, which the registries write."""
-    text = _TEXT.read_text(encoding="utf-8")
+    """Return the guide with what is written elsewhere: metrics, exports and the glossary."""
+    text = _TEXT.read_text(encoding="utf-8").replace("[GLOSSARY]", glossary_table())
     for mark, metrics in (("NODE METRICS", NODE_METRICS), ("GRAPH METRICS", GRAPH_METRICS)):
         text = text.replace(f"[{mark}]", metric_table(metrics))
     return text.replace("[TABLES]", table_list(TABLES.values()))

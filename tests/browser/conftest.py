@@ -90,7 +90,10 @@ class served:  # noqa: N801 (reads as a verb)
 class Watched:
     """A page whose every complaint is kept, and what a reader does on it."""
 
-    def __init__(self, page: Page, url: str) -> None:
+    def __init__(self, page: Page, url: str, *, first_visit: bool = False) -> None:
+        # Every visit but that of the tour's own test is one of somebody who has seen it.
+        if not first_visit:
+            page.add_init_script("localStorage.setItem('ontogeny-tour', 'seen')")
         self.page = page
         self.url = url
         self.complaints: list[str] = []
@@ -158,9 +161,10 @@ def watched(browser: Browser, site: Site, request: pytest.FixtureRequest) -> Ite
     """A page of its own for each test; it must not have complained."""
     options = dict(getattr(request, "param", {}))
     options = {"viewport": DESKTOP, "color_scheme": "light", **options}
+    first_visit = options.pop("first_visit", False)
     context = browser.new_context(**options)
     context.set_default_timeout(60_000)
-    page = Watched(context.new_page(), site.url)
+    page = Watched(context.new_page(), site.url, first_visit=first_visit)
     yield page
     context.close()
     assert page.complaints == []

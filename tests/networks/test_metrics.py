@@ -9,7 +9,8 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from compute.networks.metrics import keep, kept_weights, to_networkx
+from compute.networks.frames import keep, kept_weights
+from compute.networks.metrics import to_networkx
 from compute.networks.paths import path_metrics
 from compute.networks.registry import GRAPH_METRICS, METRICS, NODE_METRICS, label_of
 from compute.networks.structure import fit_tail, gini

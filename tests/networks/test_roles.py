@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compute.components import layer_names, layers_of
-from compute.networks.metrics import frame_of, kept_weights
+from compute.networks.frames import frame_of, kept_weights
 from compute.networks.roles import layer_blocks, role_p, role_scores
 from tests.networks.graphs import graph_of, layered
 
