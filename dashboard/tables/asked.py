@@ -7,9 +7,6 @@ import difflib
 import functools
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-import numpy as np
 
 from compute.errors import NotMeasured, SettingsError, TooMuch, UnknownName
 from compute.runs import Run
@@ -264,24 +261,3 @@ def bounded(rows: int) -> int:
             "components only: steps=, metrics=, components="
         )
     return rows
-
-
-def about_run(asked: Asked, **more: Any) -> dict[str, Any]:
-    """Return what a table or a graph is of: the run, where it comes from, and ``more``."""
-    run = asked.run
-    told = {
-        "run": run.name,
-        "family": run.family,
-        "source": run.source,
-        "location": "" if run.source == "folder" else run.location,
-        "summary": run.summary,
-        "licence": run.licence,
-        "made_by": "Ontogeny",
-    }
-    return told | {key: _plain(value) for key, value in more.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    return list(value) if isinstance(value, tuple) else value

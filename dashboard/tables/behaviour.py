@@ -16,7 +16,8 @@ from dashboard.behaviour_api import found_behaviours
 from dashboard.figures.behaviour_file import Found, head_pairs
 from dashboard.figures.series import NORMAL_95
 from dashboard.points import by_setting
-from dashboard.tables.asked import Asked, about_run, bounded
+from dashboard.tables.about import about_run
+from dashboard.tables.asked import Asked, bounded
 from dashboard.tables.table import Column, Table, table_of
 
 _STEP = Column("step", "The training step of the checkpoint.", "training steps", "count")

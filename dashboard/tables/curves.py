@@ -10,7 +10,8 @@ import numpy as np
 from compute.networks.registry import label_of
 from dashboard.development import Development
 from dashboard.figures.series import Curve
-from dashboard.tables.asked import Asked, about_run, bounded
+from dashboard.tables.about import about_run
+from dashboard.tables.asked import Asked, bounded
 from dashboard.tables.table import Column, Table, table_of
 
 CURVES = (

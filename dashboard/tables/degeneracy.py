@@ -19,7 +19,8 @@ from dashboard.figures.checks import settings as settings_of
 from dashboard.figures.series import NORMAL_95
 from dashboard.labels import llc_text
 from dashboard.points import by_setting
-from dashboard.tables.asked import Asked, about_run, bounded, known_name
+from dashboard.tables.about import about_run
+from dashboard.tables.asked import Asked, bounded, known_name
 from dashboard.tables.table import Column, Table, table_of
 
 _LLC, _LOSS = "λ̂, dimensionless", "unit of the loss"

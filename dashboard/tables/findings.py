@@ -15,7 +15,8 @@ from compute.measure.stages import Stages
 from compute.networks.registry import label_of
 from dashboard.arrays import array, decode
 from dashboard.coincidences import NO_GRAPH
-from dashboard.tables.asked import Asked, about_run, bounded
+from dashboard.tables.about import about_run
+from dashboard.tables.asked import Asked, bounded
 from dashboard.tables.table import Column, Table, table_of
 
 _AT = "training steps; none need be a checkpoint"

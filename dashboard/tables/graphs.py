@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compute.components import kind_of, layer_names, layers_of
-from dashboard.tables.asked import Asked, about_run, bounded
-from dashboard.tables.network import EdgesAt, counts_of, edges_at
+from dashboard.tables.about import about_run
+from dashboard.tables.asked import Asked, bounded
+from dashboard.tables.edges import EdgesAt, counts_of, edges_at
 from dashboard.tables.sources import Sources
 from dashboard.tables.table import as_decimals
 

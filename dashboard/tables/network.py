@@ -1,45 +1,26 @@
-"""Tables of the ablation graph: its edges, its matrix, and the metrics of its components."""
+"""Tables of the components of ablation graphs: ranks, metrics, and what removing them does."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
 
 from compute.components import kind_of, layer_names, layers_of
-from compute.errors import NotMeasured, TooMuch
+from compute.errors import NotMeasured
 from compute.networks.registry import METRICS, label_of
-from dashboard.figures.edges import EdgeLists, EdgeTable
 from dashboard.figures.graphs import GraphSeries
 from dashboard.figures.rank_table import rank_rows
-from dashboard.figures.series import NORMAL_95
-from dashboard.tables.asked import Asked, about_run, bounded
-from dashboard.tables.table import Column, Table, as_decimals, table_of
+from dashboard.tables.about import about_graph, graph_missing
+from dashboard.tables.asked import Asked, bounded
+from dashboard.tables.table import Column, Table, table_of
 
-WIDEST_MATRIX = 1_000
-_WEIGHT, _NORM = "1 − cosine, dimensionless", "|change| / |output|, dimensionless"
 _STEP = Column("step", "The training step of the checkpoint.", "training steps", "count")
 _COMPONENT = Column("component", "The component's name.", kind="text")
 _KIND = Column("kind", "head, layer, mlp or io.", kind="text")
 _LAYER = Column("layer", "The layer, as it is called.", kind="text")
 
-EDGES = (
-    Column("source", "The component that is ablated.", kind="text"),
-    Column("target", "The component whose output changes.", kind="text"),
-    Column("weight", "How much it changes in direction.", _WEIGHT),
-    Column("standard_error", "Of the weight, over prompts; empty for one prompt.", _WEIGHT),
-    Column("low", "Lower end of the weight's 95 % interval.", _WEIGHT),
-    Column("high", "Upper end of the weight's 95 % interval.", _WEIGHT),
-    Column("norm_change", "How much it changes in all.", _NORM),
-    Column("norm_standard_error", "Of the relative change, over prompts.", _NORM),
-)
-MATRIX = (
-    Column("source", "The component that is ablated.", kind="text"),
-    Column("*", "One column for each target, by its name: the weight of the edge; empty where "
-           "no edge can be, or where it is not kept.", _WEIGHT),
-)  # fmt: skip
 RANKS = (
     Column("rank", "1 for the largest value; equal values share a rank.", "", "count"),
     _COMPONENT,
@@ -82,133 +63,7 @@ EFFECTS = (
     Column("logit_low", "Lower end of its 95 % interval over prompts.", "logits"),
     Column("logit_high", "Upper end of its 95 % interval over prompts.", "logits"),
 )  # fmt: skip
-AGREEMENT = (
-    _STEP,
-    Column("rho", "Spearman's rank correlation of the edges' weights with the exact graph's.",
-           "−1 to 1"),
-    Column("edges", "How many edges it is over.", "edges", "count"),
-)  # fmt: skip
-
 _GATHERING = ("in_strength", "gatherer_z", "gatherer_p", "pagerank", "katz", "authority")
-
-
-class EdgesAt(NamedTuple):
-    """The edges of one checkpoint that were asked for, heaviest first.
-
-    Attributes
-    ----------
-    source, target
-        Places of components.
-    error, norm_error
-        Standard errors over prompts; NaN for a single prompt.
-    possible
-        How many edges the graph can have; ``kept`` of them are kept of a wide graph.
-    """
-
-    source: ndarray
-    target: ndarray
-    weight: ndarray
-    error: ndarray
-    norm: ndarray
-    norm_error: ndarray
-    possible: int
-    kept: int
-
-
-def edges_at(asked: Asked) -> EdgesAt:
-    """Return the edges of the checkpoint, from the threshold on, at most the first ``top``.
-
-    Raises
-    ------
-    NotMeasured
-        If the graph is not measured there.
-    """
-    index, series = asked.index(), asked.series
-    found = all_edges(series, index)
-    if found is None:
-        raise NotMeasured(_missing(asked, "the graph"))
-    order = np.argsort(-found.weight, kind="stable")
-    order = order[found.weight[order] >= asked.threshold()][: asked.top()]
-    return found._replace(
-        source=found.source[order], target=found.target[order],
-        weight=found.weight[order], error=found.error[order],
-        norm=found.norm[order], norm_error=found.norm_error[order],
-    )  # fmt: skip
-
-
-def all_edges(series: GraphSeries, index: int) -> EdgesAt | None:
-    """Return every edge that is kept of a checkpoint, or None where none is measured."""
-    edges = series.edges
-    if isinstance(edges, EdgeTable):
-        at = np.flatnonzero(np.isfinite(edges.weight[index]))
-        if not len(at):
-            return None
-        source, target = edges.ends[at].T
-        weight, error, norm, norm_error = (t[index, at] for t in _values(edges))
-        possible = kept = len(at)
-    else:
-        if not edges.possible[index]:
-            return None
-        start, end = edges.offsets[index : index + 2]
-        source, target = edges.source[start:end], edges.target[start:end]
-        weight, error, norm, norm_error = (
-            v[start:end].astype(np.float32) for v in _values(edges)
-        )  # fmt: skip
-        possible, kept = int(edges.possible[index]), int(end - start)
-    # Errors are kept as half of 95 % intervals.
-    half = np.float32(NORMAL_95)
-    return EdgesAt(source, target, weight, error / half, norm, norm_error / half, possible, kept)
-
-
-def _values(edges: EdgeTable | EdgeLists) -> tuple[ndarray, ndarray, ndarray, ndarray]:
-    return edges.weight, edges.weight_error, edges.norm, edges.norm_error
-
-
-def edges(asked: Asked) -> Table:
-    """Return the edges of one checkpoint, heaviest first."""
-    found, names = edges_at(asked), asked.series.components
-    half = np.float32(NORMAL_95) * found.error
-    values = {
-        "source": [names[i] for i in found.source],
-        "target": [names[i] for i in found.target],
-        "weight": found.weight,
-        "standard_error": found.error,
-        "low": found.weight - half,
-        "high": found.weight + half,
-        "norm_change": found.norm,
-        "norm_standard_error": found.norm_error,
-    }
-    told: dict[str, Any] = {
-        "threshold": asked.get("threshold") or "all",
-        "top": asked.get("top") or "all",
-    }
-    return table_of(EDGES, values, _about(asked, **told, **counts_of(found)))
-
-
-def counts_of(found: EdgesAt) -> dict[str, Any]:
-    """Return how many edges are there, of how many."""
-    told: dict[str, Any] = {"edges": len(found.weight), "edges_possible": found.possible}
-    if found.kept < found.possible:
-        told["edges_kept"] = found.kept
-    return told
-
-
-def matrix(asked: Asked) -> Table:
-    """Return the adjacency matrix of one checkpoint, a row for each source."""
-    names, index = asked.series.components, asked.index()
-    if len(names) > WIDEST_MATRIX:
-        raise TooMuch(
-            f"a matrix of {len(names):,} components is too wide for a table of columns; "
-            "take the table of edges"
-        )
-    found = all_edges(asked.series, index)
-    if found is None:
-        raise NotMeasured(_missing(asked, "the graph"))
-    weight = np.full((len(names), len(names)), np.nan)
-    weight[found.source, found.target] = as_decimals(found.weight)
-    columns = [MATRIX[0], *(Column(n, f"The weight of the edge to {n}.", _WEIGHT) for n in names)]
-    values = {"source": list(names), **{n: weight[:, i] for i, n in enumerate(names)}}
-    return table_of(columns, values, _about(asked))
 
 
 def ranks(asked: Asked) -> Table:
@@ -216,7 +71,7 @@ def ranks(asked: Asked) -> Table:
     metric, index = asked.metric(), asked.index()
     rows = rank_rows(asked.series, index, asked.step(), metric)
     if all(row["rank"] is None for row in rows):
-        raise NotMeasured(_missing(asked, label_of(metric)))
+        raise NotMeasured(graph_missing(asked, label_of(metric)))
     role = "gatherer" if metric in _GATHERING else "spreader"
 
     def column(name: str) -> ndarray:
@@ -239,7 +94,7 @@ def ranks(asked: Asked) -> Table:
         "p": column(f"{role}_p"),
     }
     unit = METRICS[metric].unit if metric in METRICS else ""
-    about = _about(asked, metric=metric, unit=unit, null=f"{role}s against the layer null")
+    about = about_graph(asked, metric=metric, unit=unit, null=f"{role}s against the layer null")
     return table_of(RANKS, values, about)
 
 
@@ -266,7 +121,7 @@ def metrics(asked: Asked) -> Table:
         "rank_high": found.rank_high[grid].ravel(),
         "unit": np.array([_unit(n) for n in wanted], dtype=object)[of_metric],
     }
-    return table_of(METRIC_ROWS, values, _about(asked, at_step=False))
+    return table_of(METRIC_ROWS, values, about_graph(asked, at_step=False))
 
 
 def effects(asked: Asked) -> Table:
@@ -290,19 +145,7 @@ def effects(asked: Asked) -> Table:
         "logit_low": logit - logit_half,
         "logit_high": logit + logit_half,
     }
-    return table_of(EFFECTS, values, _about(asked, at_step=False))
-
-
-def agreement(asked: Asked) -> Table:
-    """Return how an approximate graph agrees with the exact one at each checkpoint."""
-    found = asked.series.agreement
-    if found is None:
-        raise NotMeasured(
-            f"graph {asked.graph} of {asked.name} is exact; only an approximation is compared"
-        )
-    values = {"step": list(asked.run.steps), "rho": found.rho, "edges": found.edges}
-    about = _about(asked, at_step=False, sampled=found.sampled)
-    return table_of(AGREEMENT, values, about)
+    return table_of(EFFECTS, values, about_graph(asked, at_step=False))
 
 
 def _described(series: GraphSeries, places: Sequence[int]) -> tuple[ndarray, ndarray, ndarray]:
@@ -316,19 +159,3 @@ def _described(series: GraphSeries, places: Sequence[int]) -> tuple[ndarray, nda
 
 def _unit(metric: str) -> str:
     return METRICS[metric].unit if metric in METRICS else ""
-
-
-def _about(asked: Asked, *, at_step: bool = True, **more: Any) -> dict[str, Any]:
-    series = asked.series
-    told: dict[str, Any] = {"graph": asked.graph}
-    if at_step:
-        told["step"] = asked.step()
-    settings = {"settings": series.settings, "metric_settings": series.node_settings}
-    return about_run(asked, **told, **settings, **more)
-
-
-def _missing(asked: Asked, what: str) -> str:
-    return (
-        f"{what} of {asked.name} ({asked.graph}) is not measured at step {asked.step():,}; measure "
-        f"it: ontogeny compute {asked.name} --kinds graph,network --steps {asked.step()}"
-    )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from compute.errors import AskedError
 from compute.specs import key_parts
-from dashboard.tables import behaviour, curves, degeneracy, findings, network
+from dashboard.tables import behaviour, curves, degeneracy, edges, findings, network
 from dashboard.tables.asked import Asked, known_name
 from dashboard.tables.sources import Sources
 from dashboard.tables.table import Column, Table
@@ -70,13 +70,13 @@ _EVERY = (
     _kind(network.effects, network.EFFECTS, "Effects of removal", "graph steps components",
           "What removing a component changes in loss and logit, at each checkpoint.",
           needs="graph"),
-    _kind(network.edges, network.EDGES, "Edges", "graph step threshold top",
+    _kind(edges.edges, edges.EDGES, "Edges", "graph step threshold top",
           "The edges of one checkpoint's graph, heaviest first.",
           at_step=True, needs="graph"),
-    _kind(network.matrix, network.MATRIX, "Adjacency matrix", "graph step",
+    _kind(edges.matrix, edges.MATRIX, "Adjacency matrix", "graph step",
           "The weights of one checkpoint, a row for each source.",
           at_step=True, needs="graph"),
-    _kind(network.agreement, network.AGREEMENT, "Agreement with the exact graph", "graph",
+    _kind(edges.agreement, edges.AGREEMENT, "Agreement with the exact graph", "graph",
           "Of an approximate graph, at each checkpoint.",
           needs="graph"),
     _kind(findings.communities, findings.COMMUNITIES, "Communities", "graph steps",

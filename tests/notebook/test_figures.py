@@ -6,6 +6,7 @@ import numpy as np
 import ontogeny
 import plotly.graph_objects as go
 import pytest
+from ontogeny.places import place
 
 from compute.store import Store
 from dashboard.theme import Theme
@@ -73,6 +74,18 @@ def test_the_graph_stands_still_from_step_to_step(run):
     assert one.layout.xaxis.range == other.layout.xaxis.range
     height = {n.strip(): y for names, _, ys in places(one) for n, y in zip(names, ys, strict=True)}
     assert height["EMB"] < height["L0H0"] < height["L1H0"] < height["LOGITS"]
+
+
+def test_heads_that_are_taken_apart_have_places_of_their_own():
+    names = ("EMB", "L0RQ", "L0H0Q", "L0H0K", "L0H0V", "L0H0Z", "L0H1Q", "L0POST", "LOGITS")
+    layout = place(names, np.array([-1, 0, 1, 1, 1, 2, 1, 3, 4], dtype=np.float32))
+    spots = dict(zip(names, zip(layout.x.tolist(), layout.y.tolist(), strict=True), strict=True))
+    assert len(set(spots.values())) == len(names)
+    assert spots["L0H0Q"][0] < spots["L0H0K"][0] < spots["L0H0V"][0] < spots["L0H1Q"][0]
+    assert spots["L0RQ"][0] < spots["L0H0Q"][0]
+    assert spots["L0H0Z"][1] > spots["L0H0K"][1]
+    assert max(x for x, _ in spots.values()) == spots["L0POST"][0] == layout.columns
+    assert spots["EMB"][1] < spots["L0H0Q"][1] < spots["LOGITS"][1]
 
 
 def test_a_selected_component_has_its_own_colour(run):

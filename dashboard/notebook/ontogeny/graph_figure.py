@@ -11,7 +11,7 @@ from compute.networks.registry import METRICS, label_of
 from dashboard.figures.edges import EdgeTable
 from dashboard.payload import default_threshold
 from dashboard.tables.asked import Asked
-from dashboard.tables.network import EdgesAt, all_edges, edges_at
+from dashboard.tables.edges import EdgesAt, all_edges, edges_at
 from dashboard.theme import Theme
 from ontogeny.places import Layout, bow, place
 from ontogeny.template import SMALL, finish, legend_marks, mark
