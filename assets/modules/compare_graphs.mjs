@@ -32,8 +32,8 @@ export function createGraphs(model, signal) {
   function update(_, changed) {
     if (anyOf(changed, "payload", "beside", "graph", "metric")) for (const side of SIDES) layOut(views[side], model);
     if (anyOf(changed, "payload", "beside", "graph", "other")) setText(fact, model.pair()?.a?.settings ?? "");
+    if (anyOf(changed, "payload", "beside", "graph", "metric", "component", "pins")) for (const side of SIDES) views[side].picture.raise();
     paint(model, views, tools);
-    if (anyOf(changed, "payload", "beside", "graph", "metric", "component")) for (const side of SIDES) views[side].picture.raise(model.state.component);
   }
   return { update };
 }

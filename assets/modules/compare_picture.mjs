@@ -4,7 +4,7 @@ import { createEdges } from "./edge_layer.mjs";
 import { createNodes } from "./node_layer.mjs";
 import { placeComponents, layerStride } from "./places.mjs";
 import { setAttribute, setClass, svg } from "./elements.mjs";
-import { placeOf } from "./payload.mjs";
+import { standingOut } from "./pins.mjs";
 import { verdictOn } from "./compare_edges.mjs";
 
 /** Edges that cannot be told from no change lie below, those that are heavier in B on top. */
@@ -29,14 +29,14 @@ export function createPicture(canvas, model, side) {
     setClass(node, "sparse", layout.labels === "none");
     rows.replaceChildren(...layerLines(layout, width));
     picture.drawing = { graph, layout, layers: groups.map((group) => createEdges(group, graph, layout)), nodes: createNodes(nodes, graph, layout, model) };
-    raise(model.state.component);
+    raise();
   }
 
   function paint(index, drawn, metric, colour) {
     const { drawing } = picture;
     if (!drawing) return;
-    drawing.layers[0].paint(index, drawn, placeOf(drawing.graph, model.state.component));
-    drawing.nodes.paint(index, metric, colour);
+    drawing.layers[0].paint(index, drawn, drawing.out.edge, false);
+    drawing.nodes.paint(index, metric, colour, null);
     node.style.display = "";
   }
 
@@ -44,21 +44,20 @@ export function createPicture(canvas, model, side) {
     const { drawing } = picture;
     if (!drawing) return;
     fill(drawing.graph, changes);
-    const chosen = placeOf(drawing.graph, model.state.component);
     const sorted = [[], [], []];
     for (const e of drawn.edges) sorted[layerOf(changes.change[e], changes.half[e])].push(e);
-    sorted.forEach((edges, k) => drawing.layers[k].paint(0, { edges }, chosen));
-    drawing.nodes.paint(0, metric, signs(rowsOfComponents));
+    sorted.forEach((edges, k) => drawing.layers[k].paint(0, { edges }, drawing.out.edge, false));
+    drawing.nodes.paint(0, metric, signs(rowsOfComponents), null);
     node.style.display = "";
   }
 
-  function raise(component) {
+  function raise() {
     const { drawing } = picture;
     if (!drawing) return;
-    const chosen = placeOf(drawing.graph, component);
-    setClass(node, "has-selection", chosen >= 0);
-    for (const layer of drawing.layers) layer.raise(chosen);
-    drawing.nodes.raise(chosen);
+    drawing.out = standingOut(drawing.graph, model.state);
+    setClass(node, "has-selection", drawing.out.any);
+    for (const layer of drawing.layers) layer.raise(drawing.out.edge);
+    drawing.nodes.raise(drawing.out, []);
   }
 
   function clear() {
