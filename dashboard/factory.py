@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from dashboard import (
     dynamics_api,
     ids,
     job_api,
+    saved_page_api,
     shell,
     stages_api,
 )
@@ -103,6 +105,9 @@ def create_app(store: Store, *, token: str | None = None, path_prefix: str = "/"
     dynamics_api.register(app.server, context)
     job_api.register(app.server, context, guarded=token is not None)
     calibration_api.register(app.server, context, guarded=token is not None)
+    titles = {page.PATH: page.TITLE for page in PAGES}
+    show = functools.partial(show_page, context)
+    saved_page_api.register(app.server, context, show, titles, ASSETS)
     policy = content_policy(app.csp_hashes())
     secure(app.server, policy=policy, token=token, prefix=path_prefix)
     return app

@@ -61,6 +61,7 @@ def _header(development: Development, arrays: Arrays) -> dict[str, Any]:
             "source": run.source,
             "summary": run.summary,
             "licence": run.licence,
+            "tokensPerStep": run.tokens_per_step,
         },
         "steps": list(run.steps),
         "graphs": _graphs(development, arrays),
