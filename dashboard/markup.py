@@ -41,6 +41,18 @@ def markup(node: Any) -> str:
     return start if tag in _VOID else f"{start}{markup(children)}</{tag}>"
 
 
+def left_out(node: Any) -> list[str]:
+    """Return the names of the parts of a page that `markup` hides."""
+    if isinstance(node, list | tuple):
+        return [name for child in node for name in left_out(child)]
+    if not isinstance(node, Component) or node._namespace != _PLAIN:
+        return []
+    children = getattr(node, "children", None)
+    if node._type == "Section" and _needs_dash(children):
+        return [str(getattr(node, "aria-label", "a part"))]
+    return left_out(children)
+
+
 def _needs_dash(node: Any) -> bool:
     """Say whether a part of the page shows something that only Dash can draw, but for a figure."""
     if isinstance(node, list | tuple):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from markupsafe import escape
@@ -61,11 +61,20 @@ _DOCUMENT = """<!doctype html>
 """
 _NOTE = (
     '<p class="saved-note">A copy of <a href="{origin}">{origin}</a>, saved {saved} by Ontogeny '
-    "{version}. It holds its data and works without a server; it is not kept up to date.</p>"
+    "{version}. It holds its data and works without a server; it is not kept up to date.{lacks}</p>"
 )
 
 
-def saved_page(body: str, *, page: str, title: str, run: str, version: str, assets: Path) -> str:
+def saved_page(
+    body: str,
+    *,
+    page: str,
+    title: str,
+    run: str,
+    version: str,
+    assets: Path,
+    without: Sequence[str] = (),
+) -> str:
     """Return the file of a page, without the data it shows.
 
     Parameters
@@ -76,11 +85,14 @@ def saved_page(body: str, *, page: str, title: str, run: str, version: str, asse
         The page's name, as its main element has it; its module fills it.
     assets
         The folder of styles and modules.
+    without
+        The names of panels that need a server: the file says that it lacks them.
     """
     name = re.sub(r"\W", "", page)
     mount = f"mount{name.capitalize()}"
     modules = reachable(assets / "modules", ["saved.mjs", f"{name}.mjs"])
-    note = _NOTE.format(origin=ORIGIN, saved=SAVED, version=escape(version))
+    lacks = escape(f" Left out, since it needs a server: {', '.join(without)}.") if without else ""
+    note = _NOTE.format(origin=ORIGIN, saved=SAVED, version=escape(version), lacks=lacks)
     styles = "\n".join(p.read_text("utf-8") for p in sorted(assets.glob("*.css")))
     return _DOCUMENT.format(
         policy=_POLICY,

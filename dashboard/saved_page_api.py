@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 from flask import Flask, Response, abort, request
 
 from dashboard.context import Context
-from dashboard.markup import markup
+from dashboard.markup import left_out, markup
 from dashboard.saved_page import saved_page
 
 
@@ -38,14 +38,20 @@ def register(
         path = "/" + request.args.get("path", "").removeprefix(context.prefix).strip("/")
         if path not in titles:
             abort(404, "There is no such page.")
-        body = show(path, f"?{request.query_string.decode()}")[-1]
+        body = show(path, f"?{request.query_string.decode('utf-8', 'replace')}")[-1]
         main = main_of(body)
         name = getattr(main, "data-page", None)
         if name is None or getattr(main, "data-payload", None) is None:
             abort(404, "This page has no data of its own to be saved with.")
         version = importlib.metadata.version("ontogeny")
         text = saved_page(
-            markup(body), page=name, title=titles[path], run=run, version=version, assets=assets
+            markup(body),
+            page=name,
+            title=titles[path],
+            run=run,
+            version=version,
+            assets=assets,
+            without=left_out(body),
         )
         response = Response(text, mimetype="text/html")
         response.headers["Content-Disposition"] = "attachment; filename=page.html"

@@ -118,10 +118,11 @@ export function outside(box, clip) {
 /** Return the drawing of a line of text in the middle of a field's box. */
 export function drawField(text, box, style, at) {
   const font = fontOf(style);
-  const { ascent, descent } = measured("x", font);
+  const [ascent, descent] = Object.values(measured("x", font)).slice(1).map(Math.round);
   const [left, right] = [box.left + parseFloat(style.paddingLeft), box.right - parseFloat(style.paddingRight)];
+  const free = box.bottom - box.top - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom) - ascent - descent;
   const shown = shortened(text, font, Math.min(right, at.ellipsis || right) - left);
-  const y = (box.top + box.bottom) / 2 - at.top + (ascent - descent) / 2;
+  const y = box.top - at.top + parseFloat(style.paddingTop) + Math.floor(free / 2) + ascent;
   const x = { start: left, middle: (left + right) / 2, end: right }[anchored(style)] - at.left;
   return `<text${attributes({ x, y, "text-anchor": anchored(style) === "start" ? null : anchored(style) })}${lettering(style)}>${escaped(shown)}</text>`;
 }

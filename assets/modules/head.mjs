@@ -8,6 +8,7 @@ import { showHelp } from "./keys.mjs";
 
 const MOON = "M13 9.6A5.6 5.6 0 0 1 6.4 3a5.6 5.6 0 1 0 6.6 6.6Z";
 const SUN = "M8 5.2a2.8 2.8 0 1 0 0 5.6 2.8 2.8 0 0 0 0-5.6ZM8 1v1.8M8 13.2V15M1 8h1.8M13.2 8H15M3 3l1.3 1.3M11.7 11.7 13 13M13 3l-1.3 1.3M4.3 11.7 3 13";
+const DOWN = "M8 2v8M4.5 6.8 8 10.3l3.5-3.5M2.5 13.5h11";
 /** How long the server may take to draw the curves in other colours, in milliseconds. */
 const PATIENCE = 5000;
 let repaint = () => {};
@@ -85,19 +86,19 @@ function canBeSaved(model) {
 }
 
 function saveButton() {
-  const button = element("button", {
-    type: "button", class: "text-button", text: "Save page", title: "Save this page as one HTML file that works without a server",
-    async onclick() {
-      button.disabled = true;
-      button.textContent = "Saving …";
-      try {
-        await (await import("./page_file.mjs")).savePage();
-      } catch (error) {
-        note(error.message);
-      }
-      button.textContent = "Save page";
-      button.disabled = false;
-    },
-  });
+  const title = "Save this page as one HTML file that works without a server";
+  const picture = svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: DOWN }));
+  const button = element("button", { type: "button", class: "icon", "aria-label": "Save page", title, onclick: saveIt }, picture);
+  async function saveIt() {
+    button.disabled = true;
+    setAttribute(button, "aria-busy", "true");
+    try {
+      await (await import("./page_file.mjs")).savePage();
+    } catch (error) {
+      note(error.message);
+    }
+    button.removeAttribute("aria-busy");
+    button.disabled = false;
+  }
   return button;
 }

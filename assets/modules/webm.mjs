@@ -24,9 +24,10 @@ function configOf(codec, width, height, rate) {
 /** Return what takes frames and gives a WebM: `add(canvas, seconds)` and `finish()`; sizes must be even. */
 export function createWebm({ codec, name }, width, height, rate, title) {
   const chunks = [];
-  let [time, trouble] = [0, null];
+  let [time, trouble, space] = [0, null, null];
   const encoder = new VideoEncoder({
-    output(chunk) {
+    output(chunk, facts) {
+      space ??= facts?.decoderConfig?.colorSpace ?? null;
       const data = new Uint8Array(chunk.byteLength);
       chunk.copyTo(data);
       chunks.push({ data, time: Math.round(chunk.timestamp / 1000), key: chunk.type === "key" });
@@ -48,17 +49,24 @@ export function createWebm({ codec, name }, width, height, rate, title) {
     await encoder.flush();
     encoder.close();
     if (trouble) throw new Error(`This browser could not encode the film (${trouble.message}); choose GIF.`);
-    return new Blob([fileOf(chunks, { name, width, height, seconds: time / 1e6, title })], { type: "video/webm" });
+    return new Blob([fileOf(chunks, { name, width, height, seconds: time / 1e6, title, space })], { type: "video/webm" });
   }
   return { add, finish };
 }
 
-function fileOf(chunks, { name, width, height, seconds, title }) {
+function fileOf(chunks, { name, width, height, seconds, title, space }) {
   const head = part(0x1a45dfa3, part(0x4286, 1), part(0x42f7, 1), part(0x42f2, 4), part(0x42f3, 8), part(0x4282, "webm"), part(0x4287, 4), part(0x4285, 2));
   const info = part(0x1549a966, part(0x2ad7b1, 1e6), part(0x4489, double(1000 * seconds)), part(0x7ba9, title), part(0x4d80, "Ontogeny"), part(0x5741, "Ontogeny"));
-  const video = part(0xe0, part(0xb0, width), part(0xba, height));
+  const video = part(0xe0, part(0xb0, width), part(0xba, height), ...colourOf(space));
   const tracks = part(0x1654ae6b, part(0xae, part(0xd7, 1), part(0x73c5, 1), part(0x83, 1), part(0x9c, 0), part(0x86, name), video));
   return joined([head, part(0x18538067, info, tracks, ...clustersOf(chunks))]);
+}
+
+/** Say how colours were encoded: players guess otherwise, by the size of the picture. */
+function colourOf(space) {
+  const matrix = { rgb: 0, bt709: 1, bt470bg: 5, smpte170m: 6 }[space?.matrix];
+  if (matrix === undefined) return [];
+  return [part(0x55b0, part(0x55b1, matrix), part(0x55b9, space.fullRange ? 2 : 1), part(0x55ba, 1), part(0x55bb, 1))];
 }
 
 function clustersOf(chunks) {
