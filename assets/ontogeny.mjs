@@ -1,5 +1,7 @@
 /** The browser's entry: fills each page that Dash puts into the document, and cleans up after it. */
 
+import { attachMenus } from "./modules/figure_menu.mjs";
+import { closeOpenOnes } from "./modules/closing.mjs";
 import { fillHead } from "./modules/head.mjs";
 import { mountAcross } from "./modules/across.mjs";
 import { mountBehaviour } from "./modules/behaviour.mjs";
@@ -28,6 +30,7 @@ function look() {
   leaving = new AbortController();
   mounted = visit;
   if (!main) return;
+  attachMenus(main, leaving.signal);
   if (main.dataset.page === "development") mountDevelopment(main, leaving.signal);
   else if (main.dataset.page === "network") mountNetwork(main, leaving.signal);
   else if (main.dataset.page === "behaviour") mountBehaviour(main, leaving.signal);
@@ -72,14 +75,5 @@ document.addEventListener("click", (event) => {
   window.dash_clientside.set_props("url", { pathname: target.pathname, search: target.search, href: target.href });
 });
 
-/** A click elsewhere, or Escape, closes what hangs open. */
-function closeOpen(event) {
-  if (event.type === "keydown" && event.key !== "Escape") return;
-  for (const open of document.querySelectorAll("details[open]")) {
-    if (event.type === "keydown" || !open.contains(event.target)) open.open = false;
-  }
-}
-document.addEventListener("pointerdown", closeOpen);
-document.addEventListener("keydown", closeOpen);
-
+closeOpenOnes();
 watch();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +26,7 @@ from dashboard import (
     ids,
     job_api,
     runs_api,
+    saved_page_api,
     shell,
     stages_api,
 )
@@ -134,6 +136,9 @@ def create_app(
     calibration_api.register(app.server, context, guarded=token is not None)
     compare_api.register(app.server, context)
     runs_api.register(app.server, context, guarded=token is not None, folders=runs_folders, add=add)
+    titles = {page.PATH: page.TITLE for page in PAGES}
+    show = functools.partial(show_page, context)
+    saved_page_api.register(app.server, context, show, titles, ASSETS)
     policy = content_policy(app.csp_hashes(), embed_origins)
     secure(app.server, policy=policy, token=token, prefix=path_prefix)
     return app

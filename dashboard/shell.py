@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
@@ -19,6 +20,7 @@ INDEX = """<!doctype html>
 <head>
 {%metas%}
 <meta name="color-scheme" content="light dark">
+<meta name="generator" content="Ontogeny VERSION">
 <title>{%title%}</title>
 <script src="PREFIXassets/modules/scheme.js"></script>
 {%css%}
@@ -68,7 +70,9 @@ class Page(Protocol):
 
 def document(prefix: str) -> str:
     """Return the HTML document that Dash fills."""
-    return INDEX.replace("PREFIX", prefix).replace("ICON", "data:image/svg+xml," + quote(_MARK))
+    version = importlib.metadata.version("ontogeny")
+    icon = "data:image/svg+xml," + quote(_MARK)
+    return INDEX.replace("PREFIX", prefix).replace("ICON", icon).replace("VERSION", version)
 
 
 def root() -> html.Div:

@@ -19,7 +19,7 @@ export async function mountCalibration(root, signal) {
   const address = () => `${location.pathname}${model.query()}`;
   const write = debounce(() => history.replaceState(history.state, "", address()), PAUSE, signal);
   document.title = `${model.run}, calibration · Ontogeny`;
-  fillHead({ copy: () => new URL(address(), location.href).href, onScheme: (scheme) => model.set({ scheme }) }, signal);
+  fillHead({ copy: () => new URL(address(), location.href).href, onScheme: (scheme) => model.set({ scheme }), model }, signal);
   if (!(await model.ask()) || signal.aborted) return;
   const spoken = element("p", { class: "spoken", role: "status", "aria-live": "polite" });
   byId("main").append(spoken);

@@ -6,6 +6,7 @@ import { devicePixels, tokens } from "./heat.mjs";
 import { digits, wordsOf } from "./calibration_model.mjs";
 import { debounce } from "./page_model.mjs";
 import { decode } from "./payload.mjs";
+import { paintedBy } from "./painters.mjs";
 import { step as formatStep } from "./format.mjs";
 
 const PAUSE = 80;
@@ -90,6 +91,7 @@ function createTrace(label) {
   const node = element("figure", { class: "trace" }, element("figcaption", { text: label }), element("div", { class: "trace-plane" }, canvas, words, element("div", { class: "trace-ends", "aria-hidden": "true" }, high, low)));
 
   function draw(values, colour, ink, level) {
+    paintedBy(canvas, () => draw(values, colour, ink, level));
     words.textContent = "";
     const known = values.filter(Number.isFinite);
     let [least, most] = [Math.min(...known, level ?? Infinity), Math.max(...known, level ?? -Infinity)];
@@ -111,6 +113,7 @@ function createTrace(label) {
     if (level !== null) rule(context, width, y(level), ink, []);
   }
   const say = (text) => {
+    paintedBy(canvas, () => {});
     canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
     [words.textContent, high.textContent, low.textContent] = [text, "", ""];
   };

@@ -43,7 +43,7 @@ function assemble(model, store, signal) {
   };
   store.subscribe(update);
   const write = keepAddress(store, () => model.payload, signal);
-  fillHead({ copy: () => (write(), location.href), onScheme: (s) => model.set({ scheme: s }), keys: true }, signal);
+  fillHead({ copy: () => (write(), location.href), onScheme: (s) => model.set({ scheme: s }), keys: true, model }, signal);
   listenToKeys(model, playback, signal);
   signal.addEventListener("abort", () => store.stop());
   update(model.state, EVERYTHING);

@@ -65,7 +65,7 @@ function assemble(model, store, signal) {
   };
   store.subscribe(update);
   const write = keepAddress(store, () => model.payload, signal);
-  fillHead({ copy: () => (write(), location.href), onScheme: (s) => model.set({ scheme: s }), keys: true }, signal);
+  fillHead({ copy: () => (write(), location.href), onScheme: (s) => model.set({ scheme: s }), keys: true, model }, signal);
   COMPACT.addEventListener("change", () => model.set({ compact: COMPACT.matches }), { signal });
   listenToKeys(model, playback, signal);
   signal.addEventListener("abort", () => store.stop());

@@ -2,6 +2,7 @@
 
 import { LETTERS } from "./dynamics_model.mjs";
 import { devicePixels, tokens } from "./heat.mjs";
+import { pathOf } from "./painters.mjs";
 
 const COLOURS = ["way-early", "way-late", "beside-1", "beside-2", "beside-3", "beside-4", "ink", "ink2", "line", "panel", "sel"];
 const DASHES = [[], [7, 4], [2, 4], [10, 3, 2, 3], [14, 4]];
@@ -116,8 +117,8 @@ function mix(a, b, t) {
 
 /** References and boundaries of stages: shapes that do not turn, larger when near. */
 function points({ project, references, boundaries }, { ink, panel, sel }) {
-  const marked = references.map(({ at, shape, far }) => ({ at, far, colour: ink, path: new Path2D(shape), size: 4.4 }));
-  const ring = new Path2D("M-1 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0");
+  const marked = references.map(({ at, shape, far }) => ({ at, far, colour: ink, path: pathOf(shape), size: 4.4 }));
+  const ring = pathOf("M-1 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0");
   marked.push(...boundaries.map(({ at }) => ({ at, clear: true, colour: sel, path: ring, size: 5.5 })));
   return marked.map(({ at, far, clear, colour, path, size }) => {
     const [x, y, depth] = project(at);

@@ -10,6 +10,7 @@ import { describe } from "./dynamics_words.mjs";
 import { goTo } from "./dynamics_plane.mjs";
 import { number } from "./format.mjs";
 import { looks, paintWays } from "./dynamics_paint.mjs";
+import { paintedBy } from "./painters.mjs";
 
 const AXES = [0, 1, 2];
 const MARGIN = 22;
@@ -22,7 +23,7 @@ export function createTurn(model, signal) {
   const angles = element("span", { class: "turn-angles" });
   const reset = element("button", { type: "button", class: "text-button", text: "reset the view" });
   const body = panelBody("turn", "In three dimensions", angles, spinButton, reset);
-  const canvas = element("canvas", { "aria-hidden": "true" });
+  const canvas = paintedBy(element("canvas", { "aria-hidden": "true" }), draw);
   const marks = svg("svg", { class: "turn-marks", "aria-hidden": "true" });
   const node = element("div", { class: "turn-plane", tabindex: 0, role: "application", "aria-roledescription": "drawing to be turned" }, canvas, marks);
   const words = element("p", { class: "turn-words" });

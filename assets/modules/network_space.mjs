@@ -4,6 +4,7 @@ import { anyOf, createReason, hush, lacking, onSize, panelBody, stepAt, tell } f
 import { between, devicePixels, tokens } from "./heat.mjs";
 import { decimals, number } from "./format.mjs";
 import { element } from "./elements.mjs";
+import { paintedBy } from "./painters.mjs";
 
 const MARGIN = 14;
 const NEAR = 24;
@@ -11,7 +12,7 @@ const NEAR = 24;
 /** Build the panel and return its `update(model, changed)`. */
 export function createSpace(model, signal) {
   const body = panelBody("space", "Graph space", element("span", { class: "key" }, element("i", { class: "ring" }), element("span", { text: "phase boundary" })), timeKey());
-  const canvas = element("canvas", { "aria-hidden": "true" });
+  const canvas = paintedBy(element("canvas", { "aria-hidden": "true" }), draw);
   const mark = element("i", { class: "space-mark" });
   const plane = element("div", { class: "space-plane", role: "img", "aria-label": "Trajectory of the graph: first and second principal component of its weights" }, canvas, mark);
   const [across, up] = [element("span", { class: "axis-name" }), element("span", { class: "axis-name up" })];

@@ -5,6 +5,7 @@ import { decimals, largest, number } from "./format.mjs";
 import { element, setText } from "./elements.mjs";
 import { devicePixels, tokens } from "./heat.mjs";
 import { findCurve } from "./payload.mjs";
+import { paintedBy } from "./painters.mjs";
 
 const BINS = 40;
 const FLOOR = 1e-4;
@@ -19,7 +20,7 @@ const FACTS = [
 export function createDistribution(model, signal) {
   const fact = element("span");
   const body = panelBody("weights", "Weights of edges", fact);
-  const canvas = element("canvas", { "aria-hidden": "true" });
+  const canvas = paintedBy(element("canvas", { "aria-hidden": "true" }), paint);
   const plane = element("div", { class: "weights-plane", role: "img", "aria-label": "Histogram of the weights of all edges at the step" }, canvas);
   const [ticks, top] = [element("div", { class: "weights-ticks", "aria-hidden": "true" }), element("span", { class: "weights-top" })];
   const facts = element("dl", { class: "weights-facts" });

@@ -51,7 +51,7 @@ function assemble(model, signal, { title, panels: makers, everything, say, load 
   };
   store.subscribe(update);
   const write = keepAddress(store, () => model.payload, signal, () => own(model));
-  fillHead({ copy: () => (write(), location.href), onScheme: (s) => model.set({ scheme: s }), keys: true }, signal);
+  fillHead({ copy: () => (write(), location.href), onScheme: (s) => model.set({ scheme: s }), keys: true, model }, signal);
   listenToKeys(model, playback, signal);
   signal.addEventListener("abort", () => [store.stop, hush].forEach((end) => end()));
   document.title = `${model.payload.run.name}, ${title} · Ontogeny`;

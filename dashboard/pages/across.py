@@ -13,6 +13,7 @@ from compute.runs import Run
 from dashboard.across_api import recipe_runs
 from dashboard.context import Context
 from dashboard.development import Development
+from dashboard.panels import behind
 from dashboard.shell import labelled, moved_by_slider, run_page
 
 PATH = "/across"
@@ -96,4 +97,5 @@ def _panel(name: str, label: str) -> html.Section:
         ],
         className=f"panel {name}-panel",
         **labelled(label),
+        **behind("across", name),
     )

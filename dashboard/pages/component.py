@@ -12,6 +12,7 @@ from dashboard.context import Context
 from dashboard.development import Development
 from dashboard.figures.graphs import GraphSeries
 from dashboard.labels import TASK_LABELS
+from dashboard.panels import behind
 from dashboard.selection import default_lanes
 from dashboard.shell import labelled, moved_by_slider, run_page
 
@@ -106,13 +107,13 @@ def _head() -> html.Section:
         ],
         className="panel component-head-panel",
         **labelled("Component"),
+        **behind("component", "head"),
     )
 
 
 def _edges() -> html.Section:
-    return html.Section(
-        html.Div(id="component-edges"), className="panel edges-panel", **labelled("Edges")
-    )
+    facts = labelled("Edges") | behind("component", "edges")
+    return html.Section(html.Div(id="component-edges"), className="panel edges-panel", **facts)
 
 
 def _attention() -> html.Section:
@@ -124,6 +125,7 @@ def _attention() -> html.Section:
         id="attention-panel",
         className="panel attention-panel",
         **labelled("Attention"),
+        **behind("component", "attention"),
     )
 
 
@@ -135,4 +137,5 @@ def _curves() -> html.Section:
         ],
         className="panel curves-panel",
         **labelled("Curves over training"),
+        **behind("component", "curves"),
     )

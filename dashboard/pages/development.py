@@ -18,6 +18,7 @@ from dashboard.figures.graphs import component_curve
 from dashboard.figures.lane_traces import Lane
 from dashboard.figures.lanes import COMPACT, WIDE, lanes_figure
 from dashboard.figures.series import Curve
+from dashboard.panels import behind
 from dashboard.selection import View, default_lanes, view_from_json
 from dashboard.shell import labelled, moved_by_slider, run_page
 from dashboard.theme import theme
@@ -102,6 +103,7 @@ def _graph_panel() -> html.Section:
         ],
         className="panel graph-panel",
         **labelled("Ablation graph"),
+        **behind("development", "graph"),
     )
 
 
@@ -114,6 +116,7 @@ def _rank_panel() -> html.Section:
         ],
         className="panel rank-panel",
         **labelled("Ranks of components"),
+        **behind("development", "ranks"),
     )
 
 
@@ -131,4 +134,5 @@ def _lanes_panel(development: Development) -> html.Section:
         [html.Div(id="lanes-head", className="panel-head"), stage],
         className="panel lanes-panel",
         **labelled("Curves over training"),
+        **behind("development", "lanes"),
     )

@@ -13,6 +13,7 @@ from compute.runs import Run, check_run_name
 from dashboard import ids
 from dashboard.context import Context
 from dashboard.figures.rank_table import rank_columns, rank_rows
+from dashboard.panels import behind
 from dashboard.shell import labelled, moved_by_slider, run_page
 
 PATH = "/network"
@@ -90,6 +91,7 @@ def _panel(name: str, label: str) -> html.Section:
         ],
         className=f"panel {name}-panel",
         **labelled(label),
+        **behind("network", name),
     )
 
 
@@ -123,4 +125,5 @@ def _table() -> html.Section:
         className="panel-head",
     )
     place = html.Div(grid, id="rank-place", className="rank-place")
-    return html.Section([head, place], className="panel table-panel", **labelled("Rank table"))
+    facts = labelled("Rank table") | behind("network", "ranks")
+    return html.Section([head, place], className="panel table-panel", **facts)

@@ -8,6 +8,7 @@ from dash import Dash, html
 
 from compute.runs import Run
 from dashboard.context import Context
+from dashboard.panels import behind
 from dashboard.shell import labelled, moved_by_slider, run_page
 
 PATH = "/refined"
@@ -50,4 +51,5 @@ def _panel(name: str, label: str) -> html.Section:
         ],
         className=f"panel {name}-panel",
         **labelled(label),
+        **behind("refined", name),
     )

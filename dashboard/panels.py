@@ -1,0 +1,81 @@
+"""What lies behind each panel: the table of its numbers, as ``dashboard.export_api`` names it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# By page, and by the panel's name there; a panel that is not here is a picture only.
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "development": {"graph": "edges", "ranks": "ranks", "lanes": "curves"},
+    "network": {
+        "phases": "phases",
+        "matrix": "matrix",
+        "stability": "metrics",
+        "space": "network",
+        "weights": "edges",
+        "heat": "metrics",
+        "communities": "communities",
+        "ranks": "ranks",
+    },
+    "behaviour": {
+        "behaviours": "behaviours",
+        "scores": "heads",
+        "tokens": "positions",
+        "composition": "composition",
+        "spectra": "spectra",
+        "norms": "norms",
+    },
+    "dynamics": {
+        "plane": "dynamics",
+        "turn": "dynamics",
+        "components": "dynamics",
+        "distances": "dynamics",
+        "points": "dynamics",
+    },
+    "refined": {
+        "parts": "refined",
+        "shapes": "refined",
+        "effects": "refined",
+    },
+    "coincidence": {
+        "verdict": "coincidence",
+        "boundaries": "boundaries",
+        "distances": "coincidence",
+        "lags": "coincidence",
+        "together": "coincidence",
+    },
+    "chains": {
+        "estimate": "verdicts",
+        "draws": "draws",
+        "distance": "draws",
+        "autocorrelation": "draws",
+        "checks": "checks",
+    },
+    "calibration": {
+        "maps": "calibration",
+        "choice": "calibration",
+        "flatness": "calibration",
+        "cell": "calibration",
+    },
+    "component": {
+        "head": "metrics",
+        "edges": "edges",
+        "attention": "attention",
+        "curves": "metrics",
+    },
+    "across": {
+        "across-lanes": "curves",
+        "across-values": "curves",
+    },
+}
+
+
+def behind(page: str, panel: str) -> dict[str, Any]:
+    """Return the attribute that tells the browser which table is behind a panel, if any.
+
+    >>> behind("development", "graph")
+    {'data-table': 'edges'}
+    """
+    table = TABLES[page].get(panel)
+    return {} if table is None else {"data-table": table}
