@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 # By page, and by the panel's name there; a panel that is not here is a picture only.
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -70,7 +71,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def behind(page: str, panel: str) -> dict[str, str]:
+def behind(page: str, panel: str) -> dict[str, Any]:
     """Return the attribute that tells the browser which table is behind a panel, if any.
 
     >>> behind("development", "graph")
