@@ -14,7 +14,8 @@ run: .venv/ready-to-run
 	$(PYTHON) app.py $(ARGS)
 
 test: .venv/ready-to-test
-	CHROMIUM="$$(cat .venv/chromium)" OPENBLAS_NUM_THREADS=1 $(PYTHON) -m pytest -m "not bench" $(ARGS)
+	CHROMIUM="$$(cat .venv/chromium)" OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PYTHON) -m pytest \
+	    -m "not bench" --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: .venv/ready-to-test
 	$(PYTHON) -m ruff format --check .

@@ -3,6 +3,7 @@
 import { attachMenus } from "./modules/figure_menu.mjs";
 import { closeOpenOnes } from "./modules/closing.mjs";
 import { fillHead } from "./modules/head.mjs";
+import { listenToPrinting } from "./modules/printing.mjs";
 import { mountAcross } from "./modules/across.mjs";
 import { mountBehaviour } from "./modules/behaviour.mjs";
 import { mountCalibration } from "./modules/calibration.mjs";
@@ -76,4 +77,6 @@ document.addEventListener("click", (event) => {
 });
 
 closeOpenOnes();
+listenToPrinting();
+
 watch();

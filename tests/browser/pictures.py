@@ -20,6 +20,7 @@ VIEWS = {
     "network": (f"/network?{RUN}&step=1800&metric=spreader_z", 1500, ".phase-note"),
     "component": (f"/component?{RUN}&step=6000", 1000, ".attention-canvas"),
     "compare": ("/compare?run=stdlib_lm&step=6000&against=1000", 1420, ".compare-table tr"),
+    "runs": ("/runs", 900, ".runs-list"),
     "chains": (f"/chains?{RUN}&step=819", 1000, ".draws-panel .chain-line"),
     "calibration": ("/calibration?run=icl_regression", 980, ".map-figure"),
     "refined": (

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from compute.store import Store
-from tests.browser.conftest import DESKTOP, Watched, served
+from tests.browser.conftest import DESKTOP, Site, Watched, served
 from tests.dashboard import synthetic
 
 pytestmark = pytest.mark.browser
@@ -91,6 +91,43 @@ def test_a_frame_has_the_view_without_the_header(watched: Watched) -> None:
     assert link is not None
     assert "embed" not in link
     assert "run=stdlib_lm" in link
+
+
+def test_two_readers_do_not_disturb_each_other_and_need_no_other_host(
+    browser: Browser, site: Site
+) -> None:
+    contexts = [browser.new_context(viewport=DESKTOP) for _ in range(2)]
+    for context in contexts:
+        context.route(lambda url: not url.startswith(site.url), lambda route: route.abort())
+    one, other = (
+        Watched(context.new_page(), site.url).open("/?run=stdlib_lm&step=6000")
+        for context in contexts
+    )
+    one.press("Home", "f")
+    other.press("ArrowLeft", "/")
+    other.page.keyboard.type("L1")
+    one.press("ArrowRight", "p")
+    moved = synthetic.language_run().steps
+    assert set(one.steps()) == {moved[1]}
+    assert set(other.steps()) == {moved[-2]}
+    assert other.page.locator(".rank-panel").is_visible()
+    assert one.page.locator(".node.found").count() == 0
+    assert one.complaints == other.complaints == []
+    for context in contexts:
+        context.close()
+
+
+def test_a_printed_page_says_where_it_is_from(watched: Watched) -> None:
+    page = watched.open("/?run=stdlib_lm&step=0").page
+    page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    foot = page.inner_text(".print-foot")
+    assert "stdlib_lm · step 0 of 6,000" in foot
+    assert "run=stdlib_lm&step=0" in foot
+    assert page.locator("#dock").is_hidden()
+    assert page.locator(".find").is_hidden()
+    page.evaluate("() => dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".print-foot").count() == 0
 
 
 @pytest.fixture
