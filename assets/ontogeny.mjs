@@ -17,6 +17,7 @@ import { mountGuide } from "./modules/guide.mjs";
 import { mountJobs } from "./modules/jobs.mjs";
 import { mountNetwork } from "./modules/network.mjs";
 import { mountRefined } from "./modules/refined.mjs";
+import { opened } from "./modules/opened.mjs";
 import { mountRuns } from "./modules/runs.mjs";
 
 let mounted = "";
@@ -72,7 +73,7 @@ document.addEventListener("click", (event) => {
   if (target.origin !== location.origin || link.target || link.closest(".views")) return;
   event.preventDefault();
   for (const open of document.querySelectorAll("header details[open]")) open.open = false;
-  if (link.closest(".pages") && isSameRun(target)) target.search = location.search;
+  if (link.closest(".pages") && isSameRun(target)) target.search = new URL(opened().copy?.() ?? location.href).search;
   window.dash_clientside.set_props("url", { pathname: target.pathname, search: target.search, href: target.href });
 });
 

@@ -40,13 +40,14 @@ function createCurves(model, signal) {
   const body = document.getElementById("across-lanes-body");
   const line = element("div", { class: "cursor-b", "aria-hidden": "true" });
   body.append(line);
+  let left = body.getBoundingClientRect().left;
   function update(_, changed) {
     setClass(document.getElementById("main"), "same-run", !model.state.other);
     lanes.update(model, changed);
     const share = model.sharesOfB?.[model.state.against] ?? shareOf(model.axis, NaN);
-    const box = body.getBoundingClientRect();
+    if (anyOf(changed, "payload", "plot", "lanes", "compact")) left = body.getBoundingClientRect().left;
     line.style.display = share >= -0.001 && share <= 1.001 && model.plot.width ? "" : "none";
-    line.style.transform = `translateX(${(model.plot.left - box.left + share * model.plot.width).toFixed(1)}px)`;
+    line.style.transform = `translateX(${(model.plot.left - left + share * model.plot.width).toFixed(1)}px)`;
   }
   return { update };
 }

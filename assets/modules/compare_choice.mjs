@@ -1,13 +1,12 @@
 /** The head of the Compare page: what A and B are, how they are aligned, and which graph, curves and time axis are shown. */
 
+import { createAxisChoice } from "./axis_choice.mjs";
 import { WAYS } from "./across_model.mjs";
 import { anyOf } from "./network_panel.mjs";
 import { byId, element, select, setAttribute, setText } from "./elements.mjs";
 import { fillCurves, fillTurns, paintWay } from "./across_choice.mjs";
 import { nearestIndex } from "./axis.mjs";
 import { step as formatStep } from "./format.mjs";
-
-const AXES = ["log", "linear", "index"];
 
 /** Build the choice and return its `update(model, changed)`. */
 export function createChoice(model) {
@@ -29,7 +28,7 @@ export function createChoice(model) {
     if (!parts.by.hidden) for (const button of parts.ways) paintWay(button, model);
     setAttribute(parts.follow, "aria-pressed", String(state.follow));
     parts.reset.hidden = !state.zoom;
-    for (const button of parts.axes) setAttribute(button, "aria-pressed", String(button.dataset.axis === state.axis));
+    parts.axes.paint();
     setText(parts.words, warning(model));
   }
   return { update };
@@ -47,14 +46,14 @@ function build(model) {
     follow: element("button", { type: "button", class: "text-button toggle", text: "B follows A", title: "B stands where it is aligned with A, until it is moved by itself", onclick: () => model.set({ follow: !model.state.follow }) }),
     curves: element("details", { class: "metric-menu" }, element("summary", { class: "menu", text: "curves" }), element("div", { class: "popover" })),
     reset: button("whole run", "Show all of the time axis (0)", () => model.set({ zoom: null })),
-    axes: AXES.map((kind) => element("button", { type: "button", "data-axis": kind, text: kind, onclick: () => model.set({ axis: kind }) })),
+    axes: createAxisChoice(model),
     words: element("p", { class: "panel-words" }),
   };
   const side = (name, ...inside) => element("span", { class: "compare-side" }, element("i", { class: `compare-letter ${name}`, "aria-hidden": "true" }), element("strong", { text: name.toUpperCase() }), ...inside);
   parts.a = side("a", parts.runA, element("label", { class: "quiet" }, "step ", parts.typedA));
   parts.b = side("b", parts.run, element("label", { class: "quiet" }, "step ", parts.typedB));
   parts.by = element("span", { class: "across-by" }, parts.follow, element("span", { class: "quiet", text: "align by" }), element("span", { class: "segments", role: "group", "aria-label": "Align by" }, ...parts.ways), parts.turns);
-  parts.end = element("span", { class: "panel-fact" }, parts.reset, parts.curves, element("span", { class: "segments", role: "group", "aria-label": "Time axis" }, ...parts.axes));
+  parts.end = element("span", { class: "panel-fact" }, parts.reset, parts.curves, parts.axes.node);
   return parts;
 }
 

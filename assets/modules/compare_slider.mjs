@@ -89,7 +89,7 @@ function listen(node, model, signal) {
   }, { signal });
   document.addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest?.("input, select, textarea, dialog[open]")) return;
-    if (event.key === "b") model.pin();
-    if (event.key === "x") model.swap();
+    if (event.key.toLowerCase() === "b") model.pin();
+    if (event.key.toLowerCase() === "x") model.swap();
   }, { signal });
 }

@@ -38,10 +38,7 @@ export function createGraph(model, signal) {
     if (!drawing) for (const layer of [parts.rows, parts.edges, parts.nodes]) layer.replaceChildren();
   }
 
-  const observer = new ResizeObserver(() => {
-    rebuild();
-    update(model, new Set(["graph"]));
-  });
+  const observer = new ResizeObserver(() => update(model, new Set(["graph"])));
   observer.observe(parts.canvas);
   signal.addEventListener("abort", () => observer.disconnect());
   followPointer(parts, () => drawing, model, signal);

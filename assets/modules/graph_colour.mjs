@@ -3,13 +3,15 @@
 import { between, legendOf, scaleOf, tokens } from "./heat.mjs";
 import { colourOptions, ROLE, sourceOf } from "./component_sources.mjs";
 import { element, select, svg } from "./elements.mjs";
+import { CROWD } from "./places.mjs";
 
 /** So few that those of a crowd can share a path each. */
 const SHADES = 24;
 /** From the hair line's colour, a little on, so that the least still differs from nothing. */
 const LEAST = 0.12;
 const NO_PART = "var(--panel)";
-const NO_VALUE = "url(#no-value)";
+/** A crowd's marks are drawn in pixels, single ones are scaled. */
+const NO_VALUE = { single: "url(#no-value)", crowd: "url(#no-value-crowd)" };
 
 /** Fill the menu of colours. */
 export function fillColourMenu(slot, model) {
@@ -23,8 +25,11 @@ export function fillColourMenu(slot, model) {
 
 /** Return the hatching of components that have no value at this step, as `fillOf` names it. */
 export function hatching() {
-  const lines = svg("path", { d: "M-.1.1.1-.1M0 .5.5 0M.4.6.6.4", class: "no-value" });
-  return svg("defs", {}, svg("pattern", { id: "no-value", width: 0.5, height: 0.5, patternUnits: "userSpaceOnUse" }, lines));
+  const pattern = (id, size) => {
+    const lines = svg("path", { d: "M-.1.1.1-.1M0 .5.5 0M.4.6.6.4", class: "no-value", transform: `scale(${2 * size})` });
+    return svg("pattern", { id, width: size, height: size, patternUnits: "userSpaceOnUse" }, lines);
+  };
+  return svg("defs", {}, pattern("no-value", 0.5), pattern("no-value-crowd", 4));
 }
 
 /**
@@ -39,10 +44,12 @@ export function colouring({ payload, state }) {
   const scale = scaleOf(source.all, { signed: source.signed ?? false });
   const shades = scale.signed ? signedShades() : plainShades();
 
+  const none = graph.components.length > CROWD ? NO_VALUE.crowd : NO_VALUE.single;
+
   function fillOf(i, index) {
     if (!source.isMember(i)) return NO_PART;
     const value = source.value(i, index);
-    return Number.isFinite(value) ? shades[Math.round(scale.share(value) * (SHADES - 1))] : NO_VALUE;
+    return Number.isFinite(value) ? shades[Math.round(scale.share(value) * (SHADES - 1))] : none;
   }
   function highest(index) {
     let best = -1;

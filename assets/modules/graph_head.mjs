@@ -71,7 +71,7 @@ function chooseGraph(model, name) {
     top: graph.top,
     metric: metrics.includes(model.state.metric) ? model.state.metric : (metrics[0] ?? ""),
     component: counterpart(graph, model.state.component),
-    pins: model.state.pins.map((pin) => counterpart(graph, pin)).filter(Boolean),
+    pins: [...new Set(model.state.pins.map((pin) => counterpart(graph, pin)).filter(Boolean))],
     onlyPins: false,
     size: metrics.includes(model.state.size) ? model.state.size : "",
     colour: colourIds(model.payload, graph).includes(model.state.colour) ? model.state.colour : ROLE,

@@ -28,7 +28,9 @@ function buildTools(model) {
     type: "text", inputmode: "decimal", class: "typed", "aria-label": "Smallest weight shown",
     onchange: (event) => {
       const value = Number(event.target.value);
-      if (Number.isFinite(value)) model.set({ threshold: Math.max(0, value) });
+      const most = model.payload.graphs[model.state.graph]?.heaviest ?? 0;
+      if (event.target.value.trim() && Number.isFinite(value)) model.set({ threshold: Math.min(Math.max(0, value), most) });
+      event.target.value = model.state.threshold;
     },
   });
   const most = element("input", {

@@ -27,11 +27,10 @@ export function fillHead({ copy, onScheme, keys, model }, signal) {
   keepOpened({ copy, model }, signal);
   const icon = svg("path");
   const toggle = element("button", { type: "button", class: "icon", onclick: flip }, svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, icon));
-  const slot = byId("head-actions");
-  if (!slot) return;
   const share = element("button", { type: "button", class: "text-button", text: "Copy link", onclick: () => copied(share, copy(), "The link to this view") });
   const help = element("button", { type: "button", class: "icon", text: "?", "aria-label": "Keys", title: "Keys (?)", onclick: showHelp });
-  slot.replaceChildren(...(copy ? [share, createViews(copy)] : []), ...(canBeSaved(model) ? [saveButton()] : []), toggle, ...(keys ? [help] : []));
+  const slot = byId("head-actions");
+  slot?.replaceChildren(...(copy ? [share, createViews(copy)] : []), ...(canBeSaved(model) ? [saveButton()] : []), toggle, ...(keys ? [help] : []));
 
   function paint() {
     const dark = scheme() === "dark";
@@ -47,6 +46,7 @@ export function fillHead({ copy, onScheme, keys, model }, signal) {
     paint();
   }
   repaint = paint;
+  signal.addEventListener("abort", () => slot?.replaceChildren());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint, { signal });
   paint();
 }

@@ -29,7 +29,7 @@ const KEYS = [
 /** Listen to the keyboard until the page goes. */
 export function listenToKeys(model, playback, signal) {
   document.addEventListener("keydown", (event) => {
-    if (isCommand(event) || isTyping(event.target)) return;
+    if (event.defaultPrevented || isCommand(event) || isTyping(event.target)) return;
     const act = actions(model, playback)[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!act || (event.key === " " && event.target.closest("button, summary, a, [role=button]"))) return;
     event.preventDefault();
@@ -40,6 +40,7 @@ export function listenToKeys(model, playback, signal) {
 function actions(model, playback) {
   const { index } = model.state;
   const go = (by) => (event) => model.go(index + by * (event.shiftKey ? 10 : 1));
+  const find = document.querySelector(".find");
   const slider = document.activeElement?.getAttribute("role") === "slider";
   return {
     ArrowLeft: go(-1),
@@ -59,8 +60,7 @@ function actions(model, playback) {
     Escape: () => model.set(model.state.large ? { large: false } : { component: null }),
     r: () => playback.toggleReverse(),
     p: () => togglePin(model, document.activeElement?.dataset?.component ?? model.state.component),
-    "/": () => document.querySelector(".find")?.focus(),
-    f: () => model.set({ large: !model.state.large }),
+    ...(find ? { "/": () => find.focus(), f: () => model.set({ large: !model.state.large }) } : {}),
     "?": showHelp,
   };
 }
@@ -106,7 +106,7 @@ function isCommand(event) {
 }
 
 function isTyping(target) {
-  if (target.closest?.("dialog[open]")) return true;
+  if (document.querySelector("dialog[open]")) return true;
   if (target.matches?.("select, textarea")) return true;
   return target.matches?.("input") && target.type !== "range";
 }

@@ -2,7 +2,7 @@
 
 import { decimals, number, spread } from "./format.mjs";
 import { edgeCount, edgeEnds, edgeValue } from "./edges.mjs";
-import { element, setClass } from "./elements.mjs";
+import { element, setClass, setText } from "./elements.mjs";
 import { evenCells, legendOf, paintCells, scaleOf, shader, shadesOf } from "./heat.mjs";
 import { hush, stepAt, tell } from "./network_panel.mjs";
 import { layerName, layerwise } from "./network_rows.mjs";
@@ -69,7 +69,7 @@ function ofLists(graph, place) {
     return values;
   }
   const ranks = graph.components.reduce((all, _, c) => ((all[place[c]] = graph.order[c]), all), new Float64Array(n));
-  return { possible: Uint8Array.from({ length: n * n }, (_, cell) => Number(ranks[Math.floor(cell / n)] < ranks[cell % n])), edgeAt: (cell) => edges[cell], at };
+  return { possible: Uint8Array.from({ length: n * n }, (_, cell) => Number(ranks[Math.floor(cell / n)] < ranks[cell % n])), edgeAt: (cell) => edges[cell], at, partial: true };
 }
 
 /**
@@ -83,8 +83,9 @@ export function buildMatrix(model, signal, current) {
   const plane = element("div", { class: "matrix-plane", role: "img", "aria-label": "Weights of all edges: rows send, columns receive" }, canvas, lines, row, column);
   const [left, top] = [element("div", { class: "matrix-left" }), element("div", { class: "matrix-top" })];
   const frame = element("div", { class: "matrix-frame" }, element("span", { class: "matrix-corner" }, "from ↓", element("br"), "to →"), top, left, plane);
+  const none = element("span");
   const legend = element("div", { class: "legend-place" });
-  const foot = element("div", { class: "matrix-foot" }, legend, element("span", { class: "key" }, element("i", { class: "swatch none" }), element("span", { text: "no edge can be" })));
+  const foot = element("div", { class: "matrix-foot" }, legend, element("span", { class: "key" }, element("i", { class: "swatch none" }), none));
   const cell = (event) => {
     const box = plane.getBoundingClientRect();
     const n = current().names.length;
@@ -96,7 +97,7 @@ export function buildMatrix(model, signal, current) {
   plane.addEventListener("click", (event) => current()?.components && model.toggle(current().names[cell(event)[0]]), { signal });
   const select = (event) => event.target.closest("[data-component]") && model.toggle(event.target.closest("[data-component]").dataset.component);
   left.addEventListener("click", select, { signal });
-  return { canvas, lines, row, column, plane, left, top, frame, legend, foot };
+  return { canvas, lines, row, column, plane, left, top, frame, legend, none, foot };
 }
 
 function describe(model, shown, row, column) {
@@ -118,6 +119,7 @@ export function drawMatrix(parts, shown) {
   shown.shade = shader(shown.scale, shadesOf(shown.scale));
   drawFrame(parts, shown);
   parts.legend.replaceChildren(legendOf(shown.scale, shown.unit));
+  setText(parts.none, shown.partial ? "no edge can be, or not among the heaviest kept" : "no edge can be");
 }
 
 /** Paint one checkpoint, and mark the selected component. */

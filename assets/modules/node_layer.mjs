@@ -10,11 +10,10 @@
 
 import { SHAPES } from "./marks.mjs";
 import { largest } from "./format.mjs";
-import { neighbour, parse } from "./places.mjs";
+import { CROWD, neighbour, parse } from "./places.mjs";
 import { setAttribute, setClass, svg } from "./elements.mjs";
 import { togglePin } from "./pins.mjs";
 
-const CROWD = 300;
 const REACH = 16;
 /** So many of a crowd are ringed at most when they were looked for. */
 const RINGS = 24;
@@ -76,7 +75,7 @@ function buildNode(component, i, layout, model, group) {
   const text = layout.labels === "parts" ? parse(component.name).part || component.name : component.name;
   const label = svg("text", layout.labels === "below" ? { "text-anchor": "middle" } : { y: 4 }, text);
   const walk = (event) => {
-    if (event.key === "Enter") choose(event, model, component.name);
+    if (isPress(event)) choose(event, model, component.name);
     const next = step(event, layout.places, i, (k) => group.children[k].style.display === "none");
     if (next >= 0) group.children[next].focus();
   };
@@ -89,6 +88,14 @@ function buildNode(component, i, layout, model, group) {
     svg("circle", { r: Math.min(REACH, layout.room / 2), class: "target" }), shape, label,
   );
   return { node, shape, label, wide: component.kind === "layer" ? 1.25 : 1, radius: -1, fill: "", hidden: false };
+}
+
+/** Say whether a key presses a button; Space then does not play. */
+function isPress(event) {
+  if (event.key !== "Enter" && event.key !== " ") return false;
+  event.preventDefault();
+  event.stopPropagation();
+  return true;
 }
 
 /** Select a component, or pin it where a key that adds to a choice is held. */
@@ -122,7 +129,7 @@ function crowd(group, graph, layout, model) {
   const more = [];
   let [found, at, chosen, mask, marked] = [new Float32Array(graph.components.length), 0, -1, null, []];
   focus.node.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") choose(event, model, graph.components[at].name);
+    if (isPress(event)) choose(event, model, graph.components[at].name);
     const next = step(event, layout.places, at, (i) => mask !== null && !mask[i]);
     if (next >= 0) move(next);
   });
@@ -160,10 +167,10 @@ function crowd(group, graph, layout, model) {
       if (path.d !== path.next) path.node.setAttribute("d", path.next);
       Object.assign(path, { d: path.next, next: "" });
     }
-    ring.put(chosen, found[chosen]);
+    ring.put(mask && !mask[chosen] ? -1 : chosen, found[chosen]);
     focus.put(at, found[at]);
     for (const end of ends) end.put(mask && !mask[end.i] ? -1 : end.i, found[end.i]);
-    marked.forEach(({ i }, k) => more[k].put(i, found[i]));
+    marked.forEach(({ i }, k) => more[k].put(mask && !mask[i] ? -1 : i, found[i]));
   }
 
   function raise(out, looked) {

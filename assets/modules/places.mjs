@@ -4,7 +4,8 @@
 const PARTS = { Q: [-1, 0], K: [0, 0], V: [1, 0], RQ: [-1, 1], RK: [0, 1], Z: [0, 2] };
 const [SPREAD, STOREY, RAISED] = [0.28, 0.27, 0.34];
 const [SMALLEST, LARGEST] = [1.2, 15];
-const CROWD = 300;
+/** So many components share their marks. */
+export const CROWD = 300;
 const DEEPEST_BOW = 96;
 
 /**

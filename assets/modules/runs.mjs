@@ -13,7 +13,7 @@ const PERIOD = 4000;
 export function mountRuns(root, signal) {
   const { prefix } = root.dataset;
   const rows = new Map();
-  let timer = 0;
+  let [timer, asking] = [0, false];
   const list = element("div", { class: "runs-list" });
   byId("runs-body").replaceChildren(list);
   const model = { prefix, signal, act, ask, tell: note };
@@ -31,15 +31,19 @@ export function mountRuns(root, signal) {
 
   async function ask() {
     clearTimeout(timer);
-    if (document.hidden || signal.aborted) return;
+    if (document.hidden || signal.aborted || asking) return;
+    asking = true;
     try {
       const state = await fetched(`${prefix}api/runs`, signal, "The runs", (r) => r.json());
       draw(state);
       for (const { name } of state.runs) await fill(name);
+      if (state.runs.some((run) => run.jobs.length)) timer = setTimeout(ask, PERIOD);
     } catch (error) {
       if (error.name === "AbortError") return;
       byId("runs-head").replaceChildren(element("h2", { text: "Runs" }), element("span", { class: "panel-step", text: error.message }));
       timer = setTimeout(ask, 3 * PERIOD);
+    } finally {
+      asking = false;
     }
   }
 
@@ -69,7 +73,6 @@ export function mountRuns(root, signal) {
     if (!nodes.length) list.replaceChildren(element("p", { class: "quiet", text: "No run yet. Add one below, or type: ontogeny import data/stdlib_lm" }));
     else if (nodes.some((node, i) => list.children[i] !== node) || list.children.length !== nodes.length) list.replaceChildren(...nodes);
     form.update(state);
-    if (runs.some((run) => run.jobs.length)) timer = setTimeout(ask, PERIOD);
   }
 
   signal.addEventListener("abort", () => clearTimeout(timer));

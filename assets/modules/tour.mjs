@@ -3,11 +3,12 @@
  * that it speaks of, takes no focus unless it was asked for, and the page works on under it.
  */
 
+import { isEmbedded } from "./address.mjs";
 import { byId, element, setAttribute, setText } from "./elements.mjs";
 
 const SEEN = "ontogeny-tour";
 const [GAP, EDGE] = [12, 8];
-const NARROW = matchMedia("(max-width: 899px)");
+const NARROW = matchMedia("(max-width: 1099px)");
 
 const STOPS = [
   { at: "#dock", title: "One slider", text: "Drag it, or press ← and →: everything on the page moves to that training step at once. The cells under it say what is measured." },
@@ -22,15 +23,16 @@ let leave = null;
 
 /** Show the tour on a first visit, or where the address asks for it. */
 export function offerTour(signal) {
+  if (isEmbedded() || document.querySelector("meta[name=ontogeny-origin]")) return;
   const asked = new URLSearchParams(location.search).has("tour");
   if (asked || !wasSeen()) show(signal, asked);
 }
 
 /** Start the tour: here if this is the Development page, or there. */
 export function takeTour() {
-  const { page, prefix = "/" } = byId("main")?.dataset ?? {};
+  const { page, run, prefix = "/" } = byId("main")?.dataset ?? {};
   if (page === "development") show(null, true);
-  else location.assign(`${prefix}?tour`);
+  else location.assign(`${prefix}?tour${run ? `&run=${encodeURIComponent(run)}` : ""}`);
 }
 
 function show(signal, asked) {
@@ -40,6 +42,7 @@ function show(signal, asked) {
   const leaving = new AbortController();
   const parts = build(() => end(true), (by) => go(now + by));
   const back = document.activeElement;
+  const pages = new MutationObserver(() => byId("main")?.dataset.page !== "development" && away());
   let now = 0;
 
   function go(to) {
@@ -66,17 +69,19 @@ function show(signal, asked) {
 
   function end(refocus) {
     leaving.abort();
+    pages.disconnect();
     parts.card.remove();
     parts.ring.remove();
-    leave = null;
+    if (leave === away) leave = null;
     if (refocus && back?.isConnected) back.focus();
   }
 
   document.body.append(parts.ring, parts.card);
-  leave = () => end(false);
-  signal?.addEventListener("abort", leave);
+  const away = () => end(false);
+  leave = away;
+  signal?.addEventListener("abort", away, { signal: leaving.signal });
   for (const name of ["scroll", "resize"]) addEventListener(name, place, { signal: leaving.signal, capture: true, passive: true });
-  new MutationObserver(() => byId("main")?.dataset.page !== "development" && leave?.()).observe(byId("page"), { childList: true });
+  pages.observe(byId("page"), { childList: true, subtree: true, attributes: true, attributeFilter: ["data-page"] });
   go(0);
   if (asked) parts.card.focus();
 }
