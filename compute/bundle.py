@@ -122,7 +122,8 @@ def export_run(
 def import_bundle(store: Store, folder: Path) -> Imported:
     """Put a bundle's run and records into the store; a bundle that is there already costs nothing.
 
-    A run of that name whose own checkpoints are here keeps its entry in the catalogue.
+    A run of that name whose own checkpoints are here keeps its entry in the catalogue; one that was
+    removed is entered again.
 
     Raises
     ------
@@ -134,6 +135,8 @@ def import_bundle(store: Store, folder: Path) -> Imported:
     run, digest, failures = _read_about(folder)
     mark = f"imported/{run.name}/{digest}"
     if store.document(mark) is not None:
+        if not _is_known(store, run.name):
+            store.put_run(run)
         return Imported(run=run, records=0)
     records = _read_records(folder, run, digest)
     if not _has_checkpoints(store, run.name):
@@ -229,6 +232,15 @@ def _is_current(key: str) -> bool:
         return key_parts(key).current
     except ValueError:
         return True
+
+
+def _is_known(store: Store, name: str) -> bool:
+    """Say whether the catalogue has a run of that name."""
+    try:
+        store.run(name)
+    except RunNotFound:
+        return False
+    return True
 
 
 def _has_checkpoints(store: Store, name: str) -> bool:

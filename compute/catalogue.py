@@ -7,10 +7,11 @@ libraries that models need: pages have the command line do it, in a process of i
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,8 +22,7 @@ from compute.store import Store
 
 ADDING_SECONDS = 180.0
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-# Runs lie in an allowed folder or in a folder of it, not deeper.
-_DEEP = 2
+_REMOVED = "removed/"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,19 +66,69 @@ def enter(store: Store, run: Run) -> None:
     Raises
     ------
     SettingsError
-        If another run has that name: the records of two runs would mix.
+        If another run has that name, or had it and left its records: those of two would mix.
     """
-    for known in store.runs():
-        elsewhere = known.source == "hub" or Path(known.location).is_dir()
-        same = (known.source, known.location) == (run.source, run.location)
-        if known.name == run.name and known.source != "shipped" and elsewhere and not same:
-            raise SettingsError(
-                f"there is a run {run.name!r} already, at {known.location}; "
-                "give this one another name: --name"
-            )
-        if known.name == run.name and same:
-            run = dataclasses.replace(run, llc=known.llc)
-    store.put_run(run)
+    place = (run.source, run.location)
+    known = _known(store, run.name)
+    before = _removed(store, run.name) if known is None else None
+    if known is not None and (known.source, known.location) == place:
+        run = dataclasses.replace(run, llc=known.llc)
+    elif known is not None and (
+        known.source == "hub" or (known.source == "folder" and Path(known.location).is_dir())
+    ):
+        raise SettingsError(
+            f"there is a run {run.name!r} already, at {known.location}; "
+            "give this one another name: --name"
+        )
+    elif before is not None and before[0] != "shipped" and before != place:
+        raise SettingsError(
+            f"the store still has records of a run {run.name!r}, which was at {before[1]}; "
+            "give this one another name: --name"
+        )
+    with store.transact():
+        store.put_run(run)
+        store.drop_document(_REMOVED + run.name)
+
+
+def refuse_shipped_name(store: Store, addition: Addition) -> None:
+    """Refuse what would go by the name of a run that came as records, and is of another recipe.
+
+    Raises
+    ------
+    SettingsError
+        If it would: its records would mix with those.
+    """
+    name = addition.name or Path(addition.location).name
+    known = _known(store, name)
+    place = (known.source, known.location) if known else _removed(store, name)
+    if place is None or place[0] != "shipped":
+        return
+    if addition.hub or _recipe_name(Path(addition.location)) != place[1]:
+        raise SettingsError(
+            f"the records of {name!r} came without its weights, and may be of another model; "
+            "give this run another name"
+        )
+
+
+def _known(store: Store, name: str) -> Run | None:
+    """Return the run of that name, or None."""
+    return next((run for run in store.runs() if run.name == name), None)
+
+
+def _removed(store: Store, name: str) -> tuple[str, str] | None:
+    """Return source and location of a run that was removed, if it left records."""
+    told = store.document(_REMOVED + name)
+    if told is None or not store.keys(name):
+        return None
+    return str(told.get("source")), str(told.get("location"))
+
+
+def _recipe_name(folder: Path) -> str:
+    """Return which development's recipe a folder was trained by; "" for other folders."""
+    try:
+        return str(json.loads((folder / "recipe.json").read_text(encoding="utf-8"))["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def remove(store: Store, jobs: Jobs, name: str) -> None:
@@ -94,7 +144,10 @@ def remove(store: Store, jobs: Jobs, name: str) -> None:
     run = store.run(name)
     if any(job.run == name and job.open for job in jobs.list()):
         raise SettingsError(f"{name} is being measured: cancel its job first, on the page Jobs")
-    store.drop_run(run.name)
+    with store.transact():
+        # Remembered, so that no other run's records come among those that stay.
+        store.put_document(_REMOVED + name, {"source": run.source, "location": run.location})
+        store.drop_run(name)
 
 
 def again(run: Run) -> Addition:
@@ -124,46 +177,6 @@ def repository(text: str) -> str:
     if not _REPOSITORY.fullmatch(text.strip()):
         raise SettingsError("a model on the hub is OWNER/NAME, such as EleutherAI/pythia-14m")
     return text.strip()
-
-
-def allowed_folder(folders: Sequence[Path], asked: str) -> Path:
-    """Return the folder of a run if it lies in one of ``folders``, whatever its name says.
-
-    Parameters
-    ----------
-    asked
-        An absolute path, or one from an allowed folder.
-
-    Raises
-    ------
-    SettingsError
-        If it is elsewhere, goes through a link, or leads out of the folder that allows it.
-    """
-    if not folders:
-        raise SettingsError("no folder is allowed here: start with --runs-folders FOLDER")
-    if not asked.strip() or "\0" in asked or ".." in Path(asked).parts:
-        raise SettingsError("name a folder, without .. in its path")
-    for root in folders:
-        place = root / asked.strip()
-        if not place.is_relative_to(root) or place == root or not place.is_dir():
-            continue
-        _refuse_links(root, place)
-        return place
-    where = ", ".join(str(root) for root in folders)
-    raise SettingsError(f"no such folder in {where}, out of which runs may be added here")
-
-
-def places(folders: Sequence[Path]) -> Iterator[tuple[Path, int]]:
-    """Yield the folders that hold checkpoints and may be added, each with how many it holds."""
-    for root in folders:
-        for place in sorted(_below(root, _DEEP)):
-            try:
-                _refuse_links(root, place)
-                found = checkpoint_folders(place)
-            except (SettingsError, OSError):
-                continue
-            if found:
-                yield place, len(found)
 
 
 def new_checkpoints(run: Run) -> tuple[list[int], list[int]] | None:
@@ -228,26 +241,3 @@ def adding_command(data: Path, *, seconds: float = ADDING_SECONDS) -> Add:
         return done.stdout.strip()
 
     return add
-
-
-def _below(root: Path, depth: int) -> Iterator[Path]:
-    try:
-        children = [c for c in root.iterdir() if c.is_dir() and not c.is_symlink()]
-    except OSError:
-        return
-    for child in children:
-        yield child
-        if depth > 1 and not child.name.startswith("."):
-            yield from _below(child, depth - 1)
-
-
-def _refuse_links(root: Path, place: Path) -> None:
-    """Raise `SettingsError` if a link on the way to a run, or in its checkpoints, leads out."""
-    parts = [place, *place.parents]
-    if any(p.is_symlink() for p in parts[: parts.index(root)]):
-        raise SettingsError(f"{place} is reached through a link; name the folder itself")
-    real = root.resolve()
-    for checkpoint in checkpoint_folders(place).values():
-        for path in (checkpoint, *checkpoint.iterdir()):
-            if path.is_symlink() and not path.resolve().is_relative_to(real):
-                raise SettingsError(f"{path} is a link out of {root}; copy what it points to")

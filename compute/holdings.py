@@ -10,7 +10,7 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from compute.errors import BadRecord
+from compute.errors import BadRecord, SettingsError
 from compute.records import record_header
 from compute.runs import Run
 from compute.specs import Measurement, key_parts, spec_digest, spec_from_json
@@ -87,7 +87,7 @@ def holdings(store: Store, run: Run) -> Holdings:
             header = record_header(data)
             places[spec_digest(spec_from_json(header["spec"])), int(header["step"])] += 1
             seconds[kind].append(float(header["seconds"]))
-        except (BadRecord, KeyError, TypeError, ValueError):
+        except (BadRecord, SettingsError, KeyError, TypeError, ValueError):
             damaged += 1
     done: defaultdict[str, set[int]] = defaultdict(set)
     for digest, step in places:

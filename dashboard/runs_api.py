@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask, Response, abort, jsonify, request
 
-from compute import catalogue
+from compute import catalogue, places
 from compute.errors import OntogenyError, RunError, RunNotFound, SettingsError
 from compute.holdings import Holdings, estimate, holdings
 from compute.runs import Run
@@ -20,6 +20,8 @@ from dashboard.job_api import job_state
 from dashboard.labels import measurement_label
 from dashboard.security import is_own_request
 
+MOST_DIGITS = 15
+BUSY = "another run is being added; try again when it is done"
 READ_ONLY = "This server takes no new runs; on its machine, type: ontogeny add FOLDER"
 
 
@@ -39,10 +41,13 @@ def register(
         Out of which runs may be added.
     add
         Enters a run; None for a server that takes none.
+    guarded
+        Whether visitors may come from elsewhere: they are not told where the folders are.
     """
     path = f"{context.prefix}api/runs"
     held = HeldRuns(context)
     entry = Entry(context, folders, add)
+    shown = _without(folders) if guarded else str
 
     def check() -> Any:
         if not is_own_request(request, guarded=guarded) or not request.is_json:
@@ -51,40 +56,47 @@ def register(
 
     @server.get(path)
     def runs_now() -> Response:
-        return _fresh(catalogue_state(context, folders, takes=add is not None))
+        return _fresh(catalogue_state(context, folders, takes=add is not None, shown=shown))
 
     @server.get(f"{path}/<run>")
     def run_now(run: str) -> Response:
-        return _fresh(held.state(run))
+        state = held.state(run)
+        return _fresh(state | {"stale": [shown(text) for text in state["stale"]]})
 
     @server.post(f"{path}/add")
     def add_run() -> tuple[Response, int]:
         body = check()
-        return _answered(lambda: entry.add(body))
+        return _answered(lambda: entry.add(body), shown)
 
     @server.post(f"{path}/<run>/rescan")
     def rescan_run(run: str) -> tuple[Response, int]:
         check()
-        return _answered(lambda: entry.rescan(run))
+        return _answered(lambda: entry.rescan(run), shown)
 
     @server.post(f"{path}/<run>/remove")
     def remove_run(run: str) -> tuple[Response, int]:
         check()
-        return _answered(lambda: entry.remove(run))
+        return _answered(lambda: entry.remove(run), shown)
 
 
-def catalogue_state(context: Context, folders: Sequence[Path], *, takes: bool) -> dict[str, Any]:
+def catalogue_state(
+    context: Context,
+    folders: Sequence[Path],
+    *,
+    takes: bool,
+    shown: Callable[[str], str] = str,
+) -> dict[str, Any]:
     """Return every run, and the folders and the places in them that could be added."""
     runs = context.library.store.runs()
     known = {run.location for run in runs}
     jobs = [job for job in context.jobs.list() if job.open]
-    found = list(catalogue.places(folders)) if takes else []
+    found = list(places.places(folders)) if takes else []
     return {
         "runs": [_entry(run) | {"jobs": [job_state(j) for j in jobs if j.run == run.name]}
                  for run in runs],
-        "folders": [str(folder) for folder in folders],
+        "folders": [shown(str(folder)) for folder in folders],
         "places": [
-            {"folder": str(place), "checkpoints": count}
+            {"folder": shown(str(place)), "checkpoints": count}
             for place, count in found
             if str(place.resolve()) not in known
         ],
@@ -92,6 +104,18 @@ def catalogue_state(context: Context, folders: Sequence[Path], *, takes: bool) -
         "refusal": "" if takes else READ_ONLY,
         "service": context.jobs.service() is not None,
     }  # fmt: skip
+
+
+def _without(folders: Sequence[Path]) -> Callable[[str], str]:
+    """Return what makes paths in a text relative to the allowed folder that they lie in."""
+    every = sorted({p for f in folders for p in (f, f.resolve())}, key=lambda p: -len(str(p)))
+
+    def shown(text: str) -> str:
+        for folder in every:
+            text = text.replace(f"{folder}/", "").replace(str(folder), folder.name)
+        return text
+
+    return shown
 
 
 def _entry(run: Run) -> dict[str, Any]:
@@ -230,7 +254,7 @@ class Entry:
         if hub:
             location = catalogue.repository(location)
         else:
-            location = str(catalogue.allowed_folder(self._folders, location))
+            location = str(places.allowed_folder(self._folders, location))
         name, recipe = (str(asked.get(field) or "").strip() for field in ("name", "recipe"))
         addition = catalogue.Addition(
             location=location,
@@ -239,12 +263,14 @@ class Entry:
             recipe=recipe,
             tokens_per_step=_tokens(asked.get("tokens")),
         )
-        return self._enter(catalogue.checked(addition))
+        catalogue.refuse_shipped_name(self._context.library.store, catalogue.checked(addition))
+        return self._enter(addition)
 
     def rescan(self, name: str) -> str:
         """Look for checkpoints of a run anew, and return how many are new."""
         store = self._context.library.store
         before = store.run(name)
+        places.recheck(self._folders, before)
         self._enter(catalogue.again(before))
         fresh = len(set(store.run(name).steps) - set(before.steps))
         return f"{name}: {fresh:,} new checkpoints" if fresh else f"{name}: no new checkpoint"
@@ -259,27 +285,33 @@ class Entry:
     def _enter(self, addition: catalogue.Addition) -> str:
         if self._add is None:
             raise SettingsError(READ_ONLY)
-        with self._lock:
+        if not self._lock.acquire(blocking=False):
+            raise SettingsError(BUSY)
+        try:
             return self._add(addition)
+        finally:
+            self._lock.release()
 
 
 def _tokens(value: Any) -> int:
     text = str(value or "").replace(",", "").strip()
     if not text:
         return 0
-    if not text.isdigit() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal()) or not text.strip("0"):
         raise SettingsError("tokens per step are a whole number, at least 1")
+    if len(text) > MOST_DIGITS:
+        raise SettingsError(f"tokens per step have at most {MOST_DIGITS} digits")
     return int(text)
 
 
-def _answered(act: Callable[[], str]) -> tuple[Response, int]:
+def _answered(act: Callable[[], str], shown: Callable[[str], str]) -> tuple[Response, int]:
     try:
         said = act()
     except RunNotFound as error:
-        return jsonify({"reason": str(error)}), 404
+        return jsonify({"reason": shown(str(error))}), 404
     except OntogenyError as error:
-        return jsonify({"reason": str(error)}), 409
-    return jsonify({"said": said}), 200
+        return jsonify({"reason": shown(str(error))}), 409
+    return jsonify({"said": shown(said)}), 200
 
 
 def _fresh(state: dict[str, Any]) -> Response:

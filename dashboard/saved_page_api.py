@@ -6,6 +6,7 @@ import importlib.metadata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from dash.development.base_component import Component
 from flask import Flask, Response, abort, request
@@ -38,7 +39,8 @@ def register(
         path = "/" + request.args.get("path", "").removeprefix(context.prefix).strip("/")
         if path not in titles:
             abort(404, "There is no such page.")
-        body = show(path, f"?{request.query_string.decode('utf-8', 'replace')}")[-1]
+        rest = [(k, v) for k, v in request.args.items(multi=True) if k != "run"]
+        body = show(path, f"?{urlencode([('run', run), *rest])}")[-1]
         main = main_of(body)
         name = getattr(main, "data-page", None)
         if name is None or getattr(main, "data-payload", None) is None:

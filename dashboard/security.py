@@ -70,15 +70,24 @@ def secure(server: Flask, *, policy: str, token: str | None, prefix: str) -> Non
         return plain_page(500, "This did not work", text)
 
     if token is not None:
-        server.before_request(_Gate(token, prefix))
+        framed = not policy.endswith("frame-ancestors 'self'")
+        server.before_request(_Gate(token, prefix, framed=framed))
 
 
 class _Gate:
-    """Lets those in who brought the token once; after that their cookie speaks for them."""
+    """Lets those in who brought the token once; after that their cookie speaks for them.
 
-    def __init__(self, token: str, prefix: str) -> None:
+    Parameters
+    ----------
+    framed
+        Whether other sites may show our pages: in their frames, browsers send a cookie only if it
+        says so, which it may over https alone.
+    """
+
+    def __init__(self, token: str, prefix: str, *, framed: bool) -> None:
         self._token = token
         self._prefix = prefix
+        self._framed = framed
         # Two servers on one host share its cookies: each needs a name of its own.
         digest = hashlib.sha256(b"name:" + token.encode()).hexdigest()
         self._cookie = f"ontogeny-{digest[:8]}"
@@ -103,14 +112,18 @@ class _Gate:
         rest = [(k, v) for k, v in visit.args.items(multi=True) if k != "token"]
         query = f"?{urlencode(rest)}" if rest else ""
         response = Response(status=303, headers={"Location": _local(visit.path) + query})
+        # A proxy that speaks https says so; who pretends to be one changes their own cookie only.
+        forwarded = visit.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip()
+        framed = self._framed and (visit.is_secure or forwarded == "https")
         response.set_cookie(
             self._cookie,
             self._value,
             max_age=COOKIE_SECONDS,
             path=self._prefix,
             httponly=True,
-            samesite="Lax",
-            secure=visit.is_secure,
+            samesite="None" if framed else "Lax",
+            secure=visit.is_secure or framed,
+            partitioned=framed,
         )
         return response
 

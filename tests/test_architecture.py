@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "plan": "errors runs specs records store worker",
     "service": "errors runs specs store jobs plan engine models",
     "catalogue": "errors runs store jobs",
+    "places": "errors runs",
     "holdings": "errors runs specs records store",
     "bundle": "errors runs llc_specs specs records store",
     "imported": "errors runs specs records store",
@@ -67,7 +68,7 @@ MAY_IMPORT = {
 DASHBOARD_MAY_IMPORT = (
     "errors runs llc_specs behaviour_specs specs llc_records behaviour_records records components "
     "networks calibration calibrating smoothing curve_clusters trajectories "
-    "random_walks coincidence alignment store jobs catalogue holdings"
+    "random_walks coincidence alignment store jobs catalogue places holdings"
 )
 FIGURES_MAY_IMPORT = (
     "errors runs llc_specs behaviour_specs specs llc_records behaviour_records records components "

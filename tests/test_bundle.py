@@ -95,6 +95,14 @@ def test_importing_again_does_nothing(other, bundle):
     assert other.revision("small") == revision
 
 
+def test_a_run_that_was_removed_comes_back_with_its_bundle(other, bundle):
+    import_bundle(other, bundle)
+    other.drop_run("small")
+    assert import_bundle(other, bundle).records == 0
+    assert other.run("small").source == "shipped"
+    assert len(other.keys("small")) == 10
+
+
 def test_records_of_other_weights_or_texts_stay_behind(full, tmp_path):
     stale = dataclasses.replace(a_measured(a_task(RUN)), weights_digest="an earlier training")
     foreign = dataclasses.replace(a_measured(a_task(RUN)), data_digest="another text")

@@ -10,16 +10,18 @@ from compute.catalogue import (
     Addition,
     adding_command,
     again,
-    allowed_folder,
     enter,
     new_checkpoints,
-    places,
+    refuse_shipped_name,
     remove,
     repository,
 )
 from compute.cli import build_parser
 from compute.errors import RunError, RunNotFound, SettingsError
 from compute.jobs import Jobs
+from compute.places import allowed_folder, places, recheck
+from compute.records import Measured
+from compute.runs import Run
 from compute.store import Store
 from tests.models.hub_stand_in import environment, serving
 from tests.samples import BEHAVIOUR, a_record, a_run
@@ -60,7 +62,9 @@ def test_a_folder_whose_name_only_begins_alike_is_refused(allowed: Path) -> None
         allowed_folder([allowed], str(twin))
 
 
-@pytest.mark.parametrize("link", ["run", "checkpoint", "weights", "parent"])
+@pytest.mark.parametrize(
+    "link", ["run", "checkpoint", "weights", "parent", "corpus", "deep", "circle"]
+)
 def test_links_that_lead_out_are_refused(allowed: Path, link: str) -> None:
     secret, mine = allowed.parent / "secret", allowed / "mine"
     asked = "mine"
@@ -72,6 +76,13 @@ def test_links_that_lead_out_are_refused(allowed: Path, link: str) -> None:
         asked = "up/secret"
     elif link == "checkpoint":
         (mine / "step20").symlink_to(secret / "step10")
+    elif link == "corpus":
+        (mine / "corpus").symlink_to("/etc")
+    elif link == "deep":
+        (mine / "corpus" / "parts").mkdir(parents=True)
+        (mine / "corpus" / "parts" / "0.txt").symlink_to(secret / "step10" / "config.json")
+    elif link == "circle":
+        (mine / "corpus").symlink_to("corpus")
     else:
         (mine / "step10" / "model.safetensors").symlink_to(secret / "step10" / "config.json")
     with pytest.raises(SettingsError, match="link"):
@@ -80,8 +91,34 @@ def test_links_that_lead_out_are_refused(allowed: Path, link: str) -> None:
 
 
 def test_links_within_the_allowed_folder_are_followed(allowed: Path) -> None:
-    (allowed / "mine" / "step20").symlink_to(allowed / "lab" / "theirs" / "step10")
+    theirs = allowed / "lab" / "theirs" / "step10"
+    (allowed / "mine" / "step20").symlink_to(theirs)
     assert allowed_folder([allowed], "mine") == allowed / "mine"
+    (theirs / "corpus").symlink_to(allowed.parent / "secret")
+    with pytest.raises(SettingsError, match="link out of"):
+        allowed_folder([allowed], "mine")
+
+
+def test_a_run_is_checked_for_links_again_if_it_lies_in_an_allowed_folder(allowed: Path) -> None:
+    run = a_run(location=allowed / "mine")
+    recheck([allowed], run)
+    (allowed / "mine" / "step10" / "deep").symlink_to("/etc")
+    with pytest.raises(SettingsError, match="link out of"):
+        recheck([allowed], run)
+    recheck([allowed.parent / "elsewhere"], run)
+
+
+def test_a_folder_with_too_many_files_is_for_the_command_line(
+    allowed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compute.places._MOST_FILES", 3)
+    with pytest.raises(SettingsError, match="more than 3 files"):
+        allowed_folder([allowed], "mine")
+
+
+def test_a_name_that_no_disk_takes_is_refused_in_words(allowed: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        allowed_folder([allowed], "x" * 5000)
 
 
 def test_without_an_allowed_folder_nothing_can_be_added() -> None:
@@ -125,15 +162,56 @@ def test_an_entry_keeps_its_chains_and_is_not_taken_by_another(
         enter(store, a_run(location=tmp_path / "there"))
 
 
-def test_what_is_removed_leaves_its_records(store: Store) -> None:
-    from compute.records import Measured
-
-    run = a_run()
-    store.put_run(run)
-    measured = Measured(
+def a_measured(run: Run) -> Measured:
+    return Measured(
         spec=BEHAVIOUR, run=run.name, step=0, weights_digest="w", data_digest="text",
         record=a_record(BEHAVIOUR), environment={}, seconds=1.0,
     )  # fmt: skip
+
+
+def test_what_a_removed_run_left_is_not_taken_by_another(store: Store, tmp_path: Path) -> None:
+    first, second = (a_run(location=tmp_path / name) for name in ("here", "there"))
+    for run in (first, second):
+        store.put_run(run)
+        remove(store, Jobs(store), run.name)
+        enter(store, first)
+    store.put(a_measured(first))
+    remove(store, Jobs(store), "small")
+    with pytest.raises(SettingsError, match="another name"):
+        enter(store, second)
+    enter(store, first)
+    assert store.document("removed/small") is None
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_pages_give_the_name_of_shipped_records_to_their_own_recipe_only(
+    store: Store, tmp_path: Path, gone: bool
+) -> None:
+    shipped = dataclasses.replace(a_run(), source="shipped", location="small")
+    store.put_run(shipped)
+    store.put(a_measured(shipped))
+    if gone:
+        remove(store, Jobs(store), "small")
+    place = tmp_path / "small"
+    place.mkdir()
+    for addition in (
+        Addition(location=str(place)),
+        Addition(location=str(tmp_path), name="small"),
+        Addition(location="somebody/small", hub=True),
+    ):
+        with pytest.raises(SettingsError, match="another name"):
+            refuse_shipped_name(store, addition)
+    refuse_shipped_name(store, Addition(location=str(place), name="other"))
+    (place / "recipe.json").write_text('{"name": "small"}')
+    refuse_shipped_name(store, Addition(location=str(place)))
+    # On the command line one knows what one does.
+    enter(store, a_run(location=tmp_path))
+
+
+def test_what_is_removed_leaves_its_records(store: Store) -> None:
+    run = a_run()
+    store.put_run(run)
+    measured = a_measured(run)
     store.put(measured)
     jobs = Jobs(store)
     job = jobs.submit(run.name, [BEHAVIOUR], None)

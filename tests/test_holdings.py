@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from compute.errors import SettingsError
 from compute.holdings import estimate, holdings
 from compute.records import Measured, to_bytes
 from compute.specs import spec_digest
@@ -59,6 +60,16 @@ def test_a_damaged_record_is_counted_and_not_done(filled: Store) -> None:
     found = holdings(filled, RUN)
     assert found.damaged == 1
     assert 3 not in found.done[spec_digest(BEHAVIOUR)]
+
+
+def test_a_record_of_odd_settings_is_counted_as_damaged(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(value: object) -> None:
+        raise SettingsError("a field is unknown")
+
+    monkeypatch.setattr("compute.holdings.spec_from_json", odd)
+    assert holdings(filled, RUN).damaged == 4
 
 
 def test_the_rest_is_estimated_from_the_runs_own_records_first(filled: Store) -> None:

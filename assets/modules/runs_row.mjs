@@ -118,7 +118,7 @@ function measureWords(held, { service }) {
 }
 
 function removeWords({ source }) {
-  return `The run leaves the list. Its records stay in the store and are there again if it is added under the same name.${source === "shipped" ? " A development that ships comes back when the server starts anew." : ""}`;
+  return `The run leaves the list. Its records stay in the store and are there again if it is added from the same place under the same name.${source === "shipped" ? " A development that ships comes back when the server starts anew." : ""}`;
 }
 
 function time(seconds) {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 
@@ -77,5 +76,6 @@ def _literal(key: str, text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return text as a literal of Python, which those of JSON are too."""
-    return json.dumps(text)
+    """Return text as a literal of Python, in double quotes unless it has some."""
+    told = repr(text)
+    return told if '"' in text else f'"{told[1:-1]}"'

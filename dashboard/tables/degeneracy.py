@@ -168,9 +168,9 @@ def calibration(asked: Asked) -> Table:
         )
     wanted = set(asked.steps())
     rows = [
-        _cell(sweep, cell, sweep.judged().choice == cell.setting)
-        for sweep in sweeps
-        for cell in sweep.judged().cells
+        _cell(sweep, cell, judged.choice == cell.setting)
+        for sweep, judged in ((sweep, sweep.judged()) for sweep in sweeps)
+        for cell in judged.cells
         if cell.step in wanted
     ]
     values = {c.name: [row[c.name] for row in rows] for c in CALIBRATION}

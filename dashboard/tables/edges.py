@@ -68,6 +68,9 @@ class EdgesAt(NamedTuple):
 def edges_at(asked: Asked) -> EdgesAt:
     """Return the edges of the checkpoint, from the threshold on, at most the first ``top``.
 
+    Where either is asked for, they are those that a page draws, to which weights come in half
+    precision: none without weight is among them.
+
     Raises
     ------
     NotMeasured
@@ -78,7 +81,11 @@ def edges_at(asked: Asked) -> EdgesAt:
     if found is None:
         raise NotMeasured(graph_missing(asked, "the graph"))
     order = np.argsort(-found.weight, kind="stable")
-    order = order[found.weight[order] >= asked.threshold()][: asked.top()]
+    if asked.get("threshold") or asked.top() is not None:
+        drawn = found.weight.astype(np.float16).astype(np.float64)
+        heavy = np.flatnonzero((drawn > 0) & (drawn >= asked.threshold()))
+        heavy = heavy[np.argsort(-drawn[heavy], kind="stable")][: asked.top()]
+        order = order[np.isin(order, heavy)]
     return found._replace(
         source=found.source[order], target=found.target[order],
         weight=found.weight[order], error=found.error[order],

@@ -11,6 +11,7 @@ import csv
 import dataclasses
 import io
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -41,14 +42,23 @@ def _cell(value: Any) -> Any:
 
 
 def to_json(table: Table) -> bytes:
-    """Return a table as JSON: ``about``, ``columns`` and ``rows``, null for what is not known."""
+    """Return a table as JSON: ``about``, ``columns`` and ``rows``, null for what is not finite."""
     names = [column.name for column in table.columns]
     told = {
-        "about": table.about,
+        "about": _finite(table.about),
         "columns": [dataclasses.asdict(column) for column in table.columns],
-        "rows": [dict(zip(names, row, strict=True)) for row in table.rows()],
+        "rows": [dict(zip(names, map(_finite, row), strict=True)) for row in table.rows()],
     }
     return json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with None for numbers that JSON has no words for, however deep they lie."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def to_parquet(table: Table) -> bytes:

@@ -105,6 +105,11 @@ def test_a_run_out_of_an_allowed_folder_is_added(served: Served) -> None:
         ({"location": "new", "name": "a b"}, "run name"),
         ({"location": "new", "recipe": "../x"}, "run name"),
         ({"location": "new", "tokens": "many"}, "whole number"),
+        ({"location": "new", "tokens": "²"}, "whole number"),
+        ({"location": "new", "tokens": "0"}, "whole number"),
+        ({"location": "new", "tokens": "9" * 4300}, "at most 15 digits"),
+        ({"location": "n" * 5000}, "cannot be read"),
+        ({"location": "new", "name": "shipped"}, "another name"),
         ("nonsense", "name a folder"),
     ],
 )
@@ -113,6 +118,37 @@ def test_what_cannot_be_added_is_said_in_words(served: Served, body: Any, reason
     assert answer.status_code == 409
     assert reason in answer.json["reason"]
     assert len(served.store.runs()) == 2
+
+
+def test_while_a_run_is_added_another_is_not_waited_for(served: Served) -> None:
+    told: list[Any] = []
+
+    def slow(addition: Addition) -> str:
+        told.append(served.post("add", {"location": "new", "name": "second"}))
+        return "first"
+
+    app = create_app(served.store, runs_folders=(served.folder,), add=slow)
+    served.client = app.server.test_client()
+    for _ in range(2):
+        assert served.post("add", {"location": "new"}).json["said"] == "first"
+    assert {answer.status_code for answer in told} == {409}
+    assert "another run is being added" in told[0].json["reason"]
+
+
+def test_behind_a_token_places_are_told_by_their_names_in_the_allowed_folder(
+    served: Served,
+) -> None:
+    app = create_app(served.store, token="t", runs_folders=(served.folder,), add=served.add)
+    served.client = app.server.test_client()
+    served.client.get("/?token=t")
+    state = served.client.get("/api/runs").json
+    assert state["folders"] == ["runs"]
+    assert {place["folder"] for place in state["places"]} == {"new", "bad"}
+    assert served.post("add", {"location": "new"}).status_code == 200
+    (served.folder / "bad" / "corpus").symlink_to("/etc")
+    for location in ("bad", "gone"):
+        reason = served.post("add", {"location": location}).json["reason"]
+        assert str(served.folder.parent) not in reason
 
 
 def test_only_our_own_pages_change_the_catalogue(served: Served) -> None:
@@ -130,6 +166,9 @@ def test_looking_again_says_how_many_checkpoints_are_new(served: Served) -> None
     served.store.put_run(a_run("grown", 5))
     assert served.post("grown/rescan").json["said"] == "grown: 2 new checkpoints"
     assert served.post("grown/rescan").json["said"] == "grown: no new checkpoint"
+    (served.folder / "new" / "corpus").symlink_to("/etc")
+    served.store.put_run(a_run("linked", 7, location=served.folder / "new"))
+    assert "link out of" in served.post("linked/rescan").json["reason"]
     assert "records only" in served.post("shipped/rescan").json["reason"]
     assert served.post("gone/rescan").status_code == 404
 

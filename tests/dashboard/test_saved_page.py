@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import html as text_of
 import json
 import re
@@ -59,6 +60,17 @@ def test_a_file_holds_every_module_that_its_page_imports_and_names_no_other(clie
     assert 'data-payload="/lab/data/stdlib_lm/' in page
     assert "ONTOGENY-ORIGIN" in page
     assert "needs a server" not in page
+
+
+def test_a_file_is_of_the_run_that_its_address_names(client, tmp_path):
+    store = Store(tmp_path / "store")
+    for name in ("stdlib_lm", "other"):
+        synthetic.fill(store, dataclasses.replace(synthetic.language_run(checkpoints=3), name=name))
+    there = create_app(store).server.test_client()
+    for rest in ("", "&run=stdlib_lm"):
+        page = there.get(f"/export/other/page.html?path=/network{rest}").get_data(as_text=True)
+        assert 'data-payload="/data/other/' in page
+    store.close()
 
 
 def test_a_file_says_which_panel_it_lacks(client):

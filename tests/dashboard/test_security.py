@@ -82,6 +82,27 @@ def test_the_token_is_exchanged_for_a_cookie_and_leaves_the_address(client: Flas
     assert client.get("/").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("scheme", "origins", "policy"),
+    [
+        (
+            "https",
+            ("https://wiki.example",),
+            "Secure; HttpOnly; Path=/; SameSite=None; Partitioned",
+        ),
+        ("http", ("https://wiki.example",), "HttpOnly; Path=/; SameSite=Lax"),
+        ("https", (), "HttpOnly; Path=/; SameSite=Lax"),
+    ],
+)
+def test_over_https_the_cookie_is_sent_in_frames_of_named_sites(
+    store: Store, scheme: str, origins: tuple[str, ...], policy: str
+) -> None:
+    client = create_app(store, token=TOKEN, embed_origins=origins).server.test_client()
+    headers = {"X-Forwarded-Proto": scheme}
+    answer = client.get("/", query_string={"token": TOKEN}, headers=headers)
+    assert answer.headers["Set-Cookie"].endswith(policy)
+
+
 def test_the_way_back_stays_on_this_host(client: FlaskClient) -> None:
     there = {"PATH_INFO": "//evil.example/x"}
     answer = client.get("/", query_string={"token": TOKEN}, environ_overrides=there)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import json
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,8 +15,9 @@ from compute.errors import TooMuch
 from dashboard.figures.edges import condense_edges, edge_series
 from dashboard.figures.series import Curve
 from dashboard.tables.asked import bounded
+from dashboard.tables.code import code_for
 from dashboard.tables.curves import kind_of_curve
-from dashboard.tables.edges import all_edges, counts_of
+from dashboard.tables.edges import all_edges, counts_of, edges_at
 from dashboard.tables.files import to_csv, to_json
 from dashboard.tables.table import Column, as_decimals, table_of
 from tests.dashboard.small_series import STEPS, UNMEASURED, WEIGHT, small_series
@@ -40,6 +45,41 @@ def test_of_a_wide_graph_the_kept_edges_are_given_and_the_others_counted():
     assert all_edges(dataclasses.replace(small_series(), edges=edges), 1) is None
 
 
+@pytest.mark.parametrize(
+    ("threshold", "top", "expected"),
+    [
+        ("", None, [0.5, 0.29999, 0.1, 1e-9, 0.0]),
+        ("0", None, [0.5, 0.29999, 0.1]),
+        ("", 4, [0.5, 0.29999, 0.1]),
+        # In half precision, 0.1 is a little less and 0.29999 a little more than 0.3.
+        ("0.1", None, [0.5, 0.29999]),
+        ("0.3", None, [0.5, 0.29999]),
+        ("0.3", 1, [0.5]),
+    ],
+)
+def test_what_a_threshold_hides_is_what_the_page_hides(threshold, top, expected):
+    series = small_series()
+    weight = np.full_like(series.edges.weight, np.nan)
+    weight[0, :5] = [0.1, 0.0, 0.5, 1e-9, 0.29999]
+    asked = SimpleNamespace(
+        series=dataclasses.replace(series, edges=dataclasses.replace(series.edges, weight=weight)),
+        index=lambda: 0,
+        get={"threshold": threshold}.get,
+        threshold=lambda: float(threshold) if threshold else -np.inf,
+        top=lambda: top,
+    )
+    assert edges_at(cast("Any", asked)).weight.tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text", ["plain", "it's", 'say "x"', "\\ '\"", "😀", "\u202e\n\x7f"])
+def test_settings_are_literals_of_python(text):
+    code = code_for("edges", {"graph": text}, run="r")
+    assert code.replace("\n", "").isprintable()
+    call = ast.parse(code).body[-1]
+    (graph,) = (word for word in ast.walk(call) if isinstance(word, ast.keyword))
+    assert ast.literal_eval(graph.value) == text
+
+
 def test_a_checkpoint_without_a_graph_has_no_edges_rather_than_edges_of_zero():
     assert all_edges(small_series(), UNMEASURED) is None
     found = all_edges(small_series(), 0)
@@ -65,6 +105,9 @@ def test_what_is_not_known_is_empty_and_text_survives():
     table = table_of(columns, values, {})
     assert to_csv(table).decode() == 'n,x,t,ok\n1,0.5,"say ""a, b""\nc",true\n,,,\n'
     assert b'{"n": null, "x": null, "t": "", "ok": null}' in to_json(table)
+    infinite = table_of(columns[1:2], {"x": [np.inf, -np.inf]}, {"rates": [1.0, np.inf]})
+    assert json.loads(to_json(infinite))["rows"] == [{"x": None}, {"x": None}]
+    assert json.loads(to_json(infinite))["about"] == {"rates": [1.0, None]}
     with pytest.raises(ValueError, match="differ in length"):
         table_of(columns, values | {"n": [1]}, {})
 
