@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from compute.holdings import estimate, holdings
+from compute.holdings import Head, estimate, holdings
 from compute.records import Measured, to_bytes
 from compute.specs import spec_digest
 from compute.store import Store
@@ -59,6 +59,24 @@ def test_a_damaged_record_is_counted_and_not_done(filled: Store) -> None:
     found = holdings(filled, RUN)
     assert found.damaged == 1
     assert 3 not in found.done[spec_digest(BEHAVIOUR)]
+
+
+def test_a_record_is_read_once(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = measured(BEHAVIOUR, 3).key
+    filled.put_many({damaged: b"nonsense"}, RUN.name)
+    heads: dict[str, Head] = {}
+    first = holdings(filled, RUN, heads)
+    late = measured(GRAPH, 4)
+    filled.put(late)
+    asked: list[str] = []
+    read = filled.get_bytes
+    monkeypatch.setattr(filled, "get_bytes", lambda key: (asked.append(key), read(key))[1])
+    second = holdings(filled, RUN, heads)
+    assert sorted(asked) == sorted([damaged, late.key])
+    assert second == holdings(filled, RUN)
+    assert second.records == first.records + 1
+    filled.drop(late.key)
+    assert holdings(filled, RUN, heads) == first
 
 
 def test_the_rest_is_estimated_from_the_runs_own_records_first(filled: Store) -> None:
