@@ -70,25 +70,47 @@ class Estimate:
     unknown: tuple[str, ...]
 
 
-def holdings(store: Store, run: Run) -> Holdings:
-    """Return what the store holds of a run."""
-    outdated = store.outdated_keys(run.name)
-    size = sum(len(store.get_bytes(key) or b"") for key in outdated)
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """What is counted of one record: its size in bytes, and of one that is current the rest."""
+
+    size: int
+    digest: str = ""
+    step: int = 0
+    seconds: float = 0.0
+
+
+def holdings(store: Store, run: Run, heads: dict[str, Head] | None = None) -> Holdings:
+    """Return what the store holds of a run.
+
+    Parameters
+    ----------
+    heads
+        What an earlier call found, by key, so that only new records are read, which are added:
+        records do not change. Damaged ones may, so they are read each time.
+    """
+    outdated, keys = store.outdated_keys(run.name), store.keys(run.name)
+    heads = {} if heads is None else heads
+    for key in heads.keys() - {*outdated, *keys}:
+        del heads[key]
+    for key in outdated:
+        if key not in heads:
+            heads[key] = Head(len(store.get_bytes(key) or b""))
+    size = sum(heads[key].size for key in outdated)
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     sizes: defaultdict[str, list[int]] = defaultdict(list)
     places: Counter[tuple[str, int]] = Counter()
     damaged = 0
-    keys = store.keys(run.name)
     for key in keys:
-        data = store.get_bytes(key) or b""
         kind = key_parts(key).kind
-        sizes[kind].append(len(data))
-        try:
-            header = record_header(data)
-            places[spec_digest(spec_from_json(header["spec"])), int(header["step"])] += 1
-            seconds[kind].append(float(header["seconds"]))
-        except (BadRecord, SettingsError, KeyError, TypeError, ValueError):
+        head = heads.get(key) or _head(store.get_bytes(key) or b"")
+        sizes[kind].append(head.size)
+        if not head.digest:
             damaged += 1
+            continue
+        heads[key] = head
+        places[head.digest, head.step] += 1
+        seconds[kind].append(head.seconds)
     done: defaultdict[str, set[int]] = defaultdict(set)
     for digest, step in places:
         done[digest].add(step)
@@ -102,6 +124,16 @@ def holdings(store: Store, run: Run) -> Holdings:
         sizes={kind: statistics.fmean(each) for kind, each in sizes.items()},
         done={digest: frozenset(steps) for digest, steps in done.items()},
     )
+
+
+def _head(data: bytes) -> Head:
+    """Return the head of a record; without a digest if it is damaged."""
+    try:
+        header = record_header(data)
+        digest = spec_digest(spec_from_json(header["spec"]))
+        return Head(len(data), digest, int(header["step"]), float(header["seconds"]))
+    except (BadRecord, SettingsError, KeyError, TypeError, ValueError):
+        return Head(len(data))
 
 
 def estimate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from flask import Flask, Response
 
 from compute.errors import BadRecord
@@ -54,19 +56,19 @@ class Prompts:
 
         return self._files.get(run, digest, made, "metric", graph, metric)
 
-    def _graphs(self, run: str, spec: GraphMeasurement) -> dict[int, AblationGraph]:
-        """Return the whole records of a graph by step; of what pages keep, prompts are left out."""
-        store, found = self._library.store, {}
-        for key, point in self._library.points(run).items():
-            if point.spec != spec:
-                continue
+    def _graphs(self, run: str, spec: GraphMeasurement) -> Iterator[tuple[int, AblationGraph]]:
+        """Yield the whole records of a graph, each read when it is asked for, with their steps.
+
+        Of what pages keep, prompts are left out.
+        """
+        points = self._library.points(run).items()
+        for step, key in {p.step: key for key, p in points if p.spec == spec}.items():
             try:
-                measured = store.get(key)
+                measured = self._library.store.get(key)
             except BadRecord:
                 continue
             if measured is not None and isinstance(measured.record, AblationGraph):
-                found[point.step] = measured.record
-        return found
+                yield step, measured.record
 
     def _threshold(self, run: str, spec: GraphMeasurement) -> float:
         """Return from which weight on edges count in the metrics that are shown."""

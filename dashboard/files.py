@@ -14,6 +14,8 @@ from dashboard.library import Library
 from dashboard.payloads import Payloads
 
 FOREVER = "public, max-age=31536000, immutable"
+# Of what is kept of one kind of files, bytes.
+ROOM = 128 << 20
 BINARY, JSON = "application/octet-stream", "application/json"
 
 _Key = TypeVar("_Key")
@@ -41,14 +43,17 @@ class RunFiles:
 
     Parameters
     ----------
-    most
-        How many are kept.
+    most, room
+        How many are kept, and how many bytes of them; the last one in any case.
     """
 
-    def __init__(self, library: Library, payloads: Payloads, most: int = 16) -> None:
+    def __init__(
+        self, library: Library, payloads: Payloads, most: int = 16, room: int = ROOM
+    ) -> None:
         self._library = library
         self._payloads = payloads
         self._most = most
+        self._room = room
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
 
@@ -81,4 +86,6 @@ class RunFiles:
                 if data is None:
                     return None
                 keep_last(self._kept, key, data, self._most)
+                while len(self._kept) > 1 and sum(map(len, self._kept.values())) > self._room:
+                    self._kept.popitem(last=False)
             return self._kept[key]

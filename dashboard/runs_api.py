@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from flask import Flask, Response, abort, jsonify, request
 
 from compute import catalogue, places
 from compute.errors import OntogenyError, RunError, RunNotFound, SettingsError
-from compute.holdings import Holdings, estimate, holdings
+from compute.holdings import Head, Holdings, estimate, holdings
 from compute.runs import Run
 from compute.specs import spec_digest, standard_measurements
 from dashboard.api import obstacle
@@ -21,7 +23,7 @@ from dashboard.labels import measurement_label
 from dashboard.security import is_own_request
 
 MOST_DIGITS = 15
-BUSY = "another run is being added; try again when it is done"
+BUSY = "another run is being added or looked through; try again when that is done"
 READ_ONLY = "This server takes no new runs; on its machine, type: ontogeny add FOLDER"
 
 
@@ -144,6 +146,7 @@ class HeldRuns:
         self._context = context
         self._lock = threading.Lock()
         self._known: dict[str, tuple[int, Holdings]] = {}
+        self._heads: defaultdict[str, dict[str, Head]] = defaultdict(dict)
 
     def state(self, name: str) -> dict[str, Any]:
         """Return what is measured of a run, what is out of date, and what is left to do.
@@ -182,7 +185,7 @@ class HeldRuns:
             revision = store.revision(run.name)
             known = self._known.get(run.name)
             if known is None or known[0] != revision:
-                known = (revision, holdings(store, run))
+                known = (revision, holdings(store, run, self._heads[run.name]))
                 self._known[run.name] = known
             return known[1]
 
@@ -244,7 +247,7 @@ class Entry:
         self._context = context
         self._folders = folders
         self._add = add
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def add(self, body: Any) -> str:
         """Enter the run that a form describes, and return what was said of it."""
@@ -269,9 +272,10 @@ class Entry:
     def rescan(self, name: str) -> str:
         """Look for checkpoints of a run anew, and return how many are new."""
         store = self._context.library.store
-        before = store.run(name)
-        places.recheck(self._folders, before)
-        self._enter(catalogue.again(before))
+        with self._alone():
+            before = store.run(name)
+            places.recheck(self._folders, before)
+            self._enter(catalogue.again(before))
         fresh = len(set(store.run(name).steps) - set(before.steps))
         return f"{name}: {fresh:,} new checkpoints" if fresh else f"{name}: no new checkpoint"
 
@@ -279,16 +283,24 @@ class Entry:
         """Take a run out of the catalogue, and say what stays."""
         if self._add is None:
             raise SettingsError(READ_ONLY)
-        catalogue.remove(self._context.library.store, self._context.jobs, name)
+        store = self._context.library.store
+        with self._alone(), store.transact():
+            catalogue.remove(store, self._context.jobs, name)
         return f"{name} is out of the catalogue; its records stay in the store"
 
     def _enter(self, addition: catalogue.Addition) -> str:
         if self._add is None:
             raise SettingsError(READ_ONLY)
+        with self._alone():
+            return self._add(addition)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Change the catalogue while nobody else does; who comes meanwhile is told so at once."""
         if not self._lock.acquire(blocking=False):
             raise SettingsError(BUSY)
         try:
-            return self._add(addition)
+            yield
         finally:
             self._lock.release()
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from compute.errors import SettingsError
-from compute.holdings import estimate, holdings
+from compute.holdings import Head, estimate, holdings
 from compute.records import Measured, to_bytes
 from compute.specs import spec_digest
 from compute.store import Store
@@ -70,6 +70,24 @@ def test_a_record_of_odd_settings_is_counted_as_damaged(
 
     monkeypatch.setattr("compute.holdings.spec_from_json", odd)
     assert holdings(filled, RUN).damaged == 4
+
+
+def test_a_record_is_read_once(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = measured(BEHAVIOUR, 3).key
+    filled.put_many({damaged: b"nonsense"}, RUN.name)
+    heads: dict[str, Head] = {}
+    first = holdings(filled, RUN, heads)
+    late = measured(GRAPH, 4)
+    filled.put(late)
+    asked: list[str] = []
+    read = filled.get_bytes
+    monkeypatch.setattr(filled, "get_bytes", lambda key: (asked.append(key), read(key))[1])
+    second = holdings(filled, RUN, heads)
+    assert sorted(asked) == sorted([damaged, late.key])
+    assert second == holdings(filled, RUN)
+    assert second.records == first.records + 1
+    filled.drop(late.key)
+    assert holdings(filled, RUN, heads) == first
 
 
 def test_the_rest_is_estimated_from_the_runs_own_records_first(filled: Store) -> None:

@@ -44,7 +44,8 @@ function matchTables(a, b, inA) {
 /**
  * Return what differs at checkpoint `i` of A and `j` of B: for each edge `from`, `to`, the weights
  * `a` and `b`, `change` (b − a) and `half` of its 95 % interval, NaN where nothing says it; `bound`
- * is 1 where a wide graph keeps the edge on one side only, so that the change is at least that large.
+ * is 1 where a wide graph keeps the edge on one side only, so that the change is at least that large,
+ * and has no interval: nothing is kept of the other side's error.
  * `paired` are both graphs' prompts if they are the same ones, or null: errors then count as independent.
  */
 export function changesAt(a, b, match, i, j, paired) {
@@ -111,7 +112,7 @@ function listed(entries, [leastA, leastB]) {
     const one = entry.a === undefined ? leastA > 0 : entry.b === undefined && leastB > 0;
     found.bound[e] = one ? 1 : 0;
     [found.a[e], found.b[e], found.change[e]] = [entry.a ?? (one ? NaN : 0), entry.b ?? (one ? NaN : 0), b - a];
-    found.half[e] = Math.hypot(entry.aError ?? 0, entry.bError ?? 0);
+    found.half[e] = one ? NaN : Math.hypot(entry.aError ?? 0, entry.bError ?? 0);
   });
   return found;
 }
@@ -124,7 +125,7 @@ export function verdictOn(change, half) {
 
 /**
  * Return which edges of a difference are drawn: those that change by at least `least`, at most
- * `most` of them (null: all), only those whose interval leaves out 0 if `sure`. `kept` and `total`
+ * `most` of them (null: all), only those that have an interval, which leaves out 0, if `sure`. `kept` and `total`
  * are sums of changes without sign; `higher`, `lower`, `unsure`, `unknown` count all edges.
  */
 export function drawnChanges({ change, half }, least, most, sure) {
@@ -136,7 +137,7 @@ export function drawnChanges({ change, half }, least, most, sure) {
     found.all++;
     found.total += size;
     found[verdict > 0 ? "higher" : verdict < 0 ? "lower" : verdict === 0 ? "unsure" : "unknown"]++;
-    if (size > 0 && size >= least && !(sure && verdict === 0)) found.edges.push(e);
+    if (size > 0 && size >= least && (!sure || Math.abs(verdict) === 1)) found.edges.push(e);
   }
   found.edges.sort((x, y) => Math.abs(change[y]) - Math.abs(change[x]));
   if (most !== null) found.edges.length = Math.min(most, found.edges.length);

@@ -135,9 +135,9 @@ function pairOf(model, cache) {
   const [a, b] = [payload.graphs[graph], beside.graphs[graph]];
   if (cache.a !== a || cache.b !== b) Object.assign(cache, { a, b, match: a && b ? matchGraphs(a, b) : null, frame: "" });
   const paired = pairedPrompts(prompts.edges);
-  const frame = `${index} ${against} ${Boolean(paired)}`;
-  if (cache.frame !== frame) {
-    cache.frame = frame;
+  const frame = `${index} ${against}`;
+  if (cache.frame !== frame || cache.edges !== prompts.edges) {
+    Object.assign(cache, { frame, edges: prompts.edges });
     cache.pair = { a, b, i: index, j: against, match: cache.match, paired, heaviest: Math.max(a?.heaviest ?? 0, b?.heaviest ?? 0), changes: cache.match && changesAt(a, b, cache.match, index, against, paired) };
   }
   return cache.pair;

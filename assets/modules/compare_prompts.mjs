@@ -3,20 +3,23 @@
 import { decode } from "./payload.mjs";
 import { fetched } from "./live.mjs";
 
-/** Fetch it for both sides; until it is there, and where it is not, errors count as independent. */
+/**
+ * Fetch it for both sides; until it is there, and where it is not, errors count as independent. What
+ * was said of other data goes at once: those of the graph stay on another metric only.
+ */
 export async function loadPrompts(model, signal) {
   const { payload, state } = model;
   const { beside, graph, metric } = state;
   if (!beside || !payload.graphs[graph] || !beside.graphs[graph]) return model.set({ prompts: {} });
-  const name = encodeURIComponent(graph);
-  const found = {};
+  const [name, of] = [encodeURIComponent(graph), [payload, beside, graph]];
+  const { edges } = of.every((part, i) => part === state.prompts.of?.[i]) ? state.prompts : {};
+  model.set({ prompts: { of, edges } });
   await Promise.all(Object.entries({ edges: name, metric: `${name}/${encodeURIComponent(metric)}` }).map(async ([what, file]) => {
     if (what === "metric" && !metric) return;
     const sides = await bothSides(model, [payload, beside], file, signal);
     const now = model.state;
     if (signal.aborted || now.beside !== beside || now.graph !== graph || now.metric !== metric || model.payload !== payload) return;
-    found[what] = sides;
-    model.set({ prompts: { ...found } });
+    model.set({ prompts: { ...now.prompts, [what]: sides } });
   }));
   return undefined;
 }

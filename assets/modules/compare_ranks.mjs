@@ -3,7 +3,7 @@
 import { anyOf, panelBody } from "./network_panel.mjs";
 import { decimals, largest, number } from "./format.mjs";
 import { element, setAttribute, setClass, setText, svg } from "./elements.mjs";
-import { intervalText, signed } from "./compare_text.mjs";
+import { intervalText, rankText, signed } from "./compare_text.mjs";
 import { metricOf, rowsOf } from "./compare_values.mjs";
 import { rankAll } from "./ranking.mjs";
 import { whyUnpaired } from "./compare_model.mjs";
@@ -15,7 +15,7 @@ const COLUMNS = [
   { id: "b", text: "B", key: (row) => -(row.b?.value ?? -Infinity) },
   { id: "change", text: "B − A", key: (row) => -(row.change?.value ?? -Infinity) },
   { id: "size", text: "95 %", key: (row) => -Math.abs(row.change?.value ?? -1), title: "Sort by the size of the change" },
-  { id: "ranks", text: "rank A → B", key: (row) => row.b?.rank || Infinity },
+  { id: "ranks", text: "rank A → B", key: (row) => row.b?.rank || Infinity, title: "Equal values share the mean of their ranks" },
   { id: "moved", text: "places", key: (row) => -(row.moved?.value ?? -Infinity), title: "By how many places it rose, and the 95 % interval of that" },
 ];
 
@@ -59,9 +59,11 @@ function methodWords(sides, found) {
   const told = why
     ? `Intervals: both sides’ own 95 % intervals, combined as independent errors. ${why}`
     : "Intervals: 95 %, from 200 resamples of the prompts, the same ones at A and at B, so that what a prompt adds to both cancels.";
+  const single = why ? 0 : found.filter((row) => Number.isFinite(row.change?.value) && !row.paired).length;
+  const loose = single ? ` ${number(single, 0)} components have no value in some resample: of these, both sides’ own intervals are combined as independent errors.` : "";
   const counts = ["a", "b"].map((side) => found.filter((row) => row[side]).length);
   const uneven = alone ? ` ${number(alone, 0)} components have no partner of the same name, and ranks are among ${number(counts[0], 0)} components at A and ${number(counts[1], 0)} at B.` : "";
-  return `${told}${uneven} Filled: the interval leaves out 0.`;
+  return `${told}${loose}${uneven} Filled: the interval leaves out 0.`;
 }
 
 /** The axis of changes belongs to both runs and the metric: as far as the largest value of either, by the root if few dwarf the rest. */
@@ -99,7 +101,7 @@ function paintRow(row, { a, b, change, moved }, scale, state) {
   setText(cells[3], change ? signed(change.value, places) : "no partner");
   setText(row.text, change ? intervalText(change, places) : "");
   paintDrawing(row, change, scale);
-  setText(cells[5], `${a ? number(a.rank, 0) : "–"} → ${b ? number(b.rank, 0) : "–"}`);
+  setText(cells[5], `${a ? rankText(a.rank) : "–"} → ${b ? rankText(b.rank) : "–"}`);
   setText(cells[6], moved ? movedText(moved) : "");
   setAttribute(cells[3], "class", `change ${signClass(change)}`);
   setAttribute(cells[6], "class", `moved ${signClass(moved)}`);
@@ -109,9 +111,8 @@ function paintRow(row, { a, b, change, moved }, scale, state) {
 
 function movedText({ value, low, high, verdict }) {
   if (!Number.isFinite(value)) return "–";
-  const arrow = value > 0 ? `▲ ${number(value, 0)}` : value < 0 ? `▼ ${number(-value, 0)}` : "=";
-  const places = (v) => number(v, v % 1 ? 1 : 0);
-  const interval = Number.isFinite(low) && Number.isFinite(high) && low !== high ? ` (${places(low)} to ${places(high)})` : "";
+  const arrow = value > 0 ? `▲ ${rankText(value)}` : value < 0 ? `▼ ${rankText(-value)}` : "=";
+  const interval = Number.isFinite(low) && Number.isFinite(high) && low !== high ? ` (${rankText(low)} to ${rankText(high)})` : "";
   return `${arrow}${interval}${verdict === 0 && value !== 0 ? " ?" : ""}`;
 }
 

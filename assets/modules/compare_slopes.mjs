@@ -2,7 +2,7 @@
 
 import { anyOf, onSize, panelBody } from "./network_panel.mjs";
 import { element, setAttribute, setClass, setText, svg } from "./elements.mjs";
-import { number } from "./format.mjs";
+import { rankText } from "./compare_text.mjs";
 import { rowsOf } from "./compare_values.mjs";
 
 const [SIDE, TOP, LEAST] = [96, 20, 13];
@@ -79,7 +79,7 @@ function paintItem({ name, node, line, labels }, row, { size, y, shown, gap }, e
     label.style.display = seen[k] && gap >= LEAST - 3 ? "" : "none";
     setAttribute(label, "x", String(k ? xs[1] + 6 : xs[0] - 6));
     setAttribute(label, "y", ((at[k] || 0) + 4).toFixed(1));
-    setText(label, k ? `${number(side?.rank, 0)}  ${name}` : `${name}  ${number(side?.rank, 0)}`);
+    setText(label, k ? `${rankText(side?.rank)}  ${name}` : `${name}  ${rankText(side?.rank)}`);
   });
   setClass(node, "selected", name === component);
 }

@@ -9,6 +9,11 @@ export function signed(value, places) {
   return Number.isFinite(value) && value > 0 ? `+${text}` : text;
 }
 
+/** Return a rank, or how far apart two are, as text: shared ranks with their half. */
+export function rankText(rank) {
+  return number(rank, rank % 1 ? 1 : 0);
+}
+
 /** Return an interval of a difference in words; a dash where there is none. */
 export function intervalText({ low, high }, places) {
   return Number.isFinite(low) && Number.isFinite(high) ? `${signed(low, places)} to ${signed(high, places)}` : "–";

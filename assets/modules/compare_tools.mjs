@@ -38,8 +38,8 @@ export function createTools(model) {
 /** What the difference holds, drawn or not, and how its intervals were made. */
 function counts({ match, changes, paired }, { all, higher, lower, unsure, unknown }) {
   const told = [`Of ${number(all, 0)} edges ${number(higher, 0)} are heavier in B, ${number(lower, 0)} in A${unsure ? `, of ${number(unsure, 0)} it cannot be told` : ""}${unknown ? `, ${number(unknown, 0)} have no interval` : ""}.`];
-  if (higher + lower && !unknown) told.push(`Were nothing different, about ${number(Math.round(0.05 * all), 0)} would be called so by chance.`);
-  if (changes.bound) told.push("Only the heaviest edges of a wide graph are kept: of an edge that one side does not keep, the smallest change that it can have is drawn.");
+  if (higher + lower) told.push(`Were nothing different, about ${number(Math.round(0.05 * (all - unknown)), 0)} would be called so by chance.`);
+  if (changes.bound) told.push("Only the heaviest edges of a wide graph are kept: of an edge that one side does not keep, the smallest change that it can have is drawn, and it has no interval.");
   const alone = [...match.alone.a, ...match.alone.b];
   if (alone.length) told.push(`Without a partner by name: ${names("A", match.alone.a)}${match.alone.a.length && match.alone.b.length ? "; " : ""}${names("B", match.alone.b)}.`);
   told.push(paired ? `Intervals are paired: both graphs were measured on the same ${number(paired.a.groups, 0)} groups of prompts, and what a prompt adds to both cancels.` : "");

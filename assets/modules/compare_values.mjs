@@ -13,7 +13,8 @@ export function metricOf(graph, { metric }) {
 /**
  * Return a row for each component that either graph has: `{name, kind, a, b}` with `a` and `b`
  * `{value, low, high, rank, rankLow, rankHigh}` or null without a partner, and `change` and `moved`,
- * how much the value grew and by how many ranks it rose, each `{value, low, high, verdict}`.
+ * how much the value grew and by how many ranks it rose, each `{value, low, high, verdict}`; `paired`
+ * is whether these are of the same prompts. Equal values share the mean of their ranks, as in draws.
  */
 export function rowsOf(model) {
   const pair = model.pair();
@@ -24,18 +25,19 @@ export function rowsOf(model) {
   return pair.match.components.map(({ name, kind, a, b }) => {
     const [here, there] = [cell(pair.a, of, pair.i, a), cell(pair.b, other, pair.j, b)];
     const both = here && there;
-    const change = both ? difference(here, there, ["value", "low", "high"], draws && sample(draws, "values", a, b)) : null;
+    const apart = both && draws ? sample(draws, "values", a, b) : null;
+    const change = both ? difference(here, there, ["value", "low", "high"], apart) : null;
     const moved = both ? difference(there, here, ["rank", "rankLow", "rankHigh"], draws && sample(draws, "ranks", a, b)?.map((v) => -v)) : null;
-    return { name, kind, a: here, b: there, change, moved, paired: Boolean(draws) };
+    return { name, kind, a: here, b: there, change, moved, paired: Boolean(apart) };
   });
 }
 
 function cell(graph, metric, index, c) {
   if (c < 0) return null;
   const n = graph.components.length;
-  const { rank } = rankAll(metric, n, metric.values.length / n);
+  const { shared } = rankAll(metric, n, metric.values.length / n);
   const at = index * n + c;
-  return { value: metric.values[at], low: metric.low[at], high: metric.high[at], rank: rank[at] || NaN, rankLow: metric.rankLow[at], rankHigh: metric.rankHigh[at] };
+  return { value: metric.values[at], low: metric.low[at], high: metric.high[at], rank: shared[at] || NaN, rankLow: metric.rankLow[at], rankHigh: metric.rankHigh[at] };
 }
 
 /**

@@ -3,7 +3,7 @@
 import { differenceAt } from "./across_lines.mjs";
 import { decimals, number, spread } from "./format.mjs";
 import { element, setText } from "./elements.mjs";
-import { intervalText, sideText, signed } from "./compare_text.mjs";
+import { intervalText, rankText, sideText, signed } from "./compare_text.mjs";
 import { metricOf, rowsOf } from "./compare_values.mjs";
 import { panelBody } from "./network_panel.mjs";
 import { shownCurves } from "./across_model.mjs";
@@ -53,7 +53,7 @@ function edgeLines({ changes, match, heaviest }) {
   const known = [...changes.change.keys()].filter((e) => Number.isFinite(changes.change[e]));
   const best = (sign) => known.filter((e) => verdictOn(changes.change[e], changes.half[e]) === sign).sort((x, y) => sign * (changes.change[y] - changes.change[x])).slice(0, EDGES);
   const name = (e) => `${match.components[changes.from[e]].name} → ${match.components[changes.to[e]].name} ${changes.bound?.[e] ? "at least " : ""}${signed(changes.change[e], places)} ± ${spread(-changes.half[e], changes.half[e], places)}`;
-  if (known.length && known.every((e) => Number.isNaN(changes.half[e]))) return [["edges", "There is no interval (a single prompt), so it cannot be told which edges changed."]];
+  if (known.length && known.every((e) => Number.isNaN(changes.half[e]))) return [["edges", "There is no interval (a single prompt, or no edge that both sides keep), so it cannot be told which edges changed."]];
   const lists = [[1, "heavier in B"], [-1, "heavier in A"]].map(([sign, label]) => [label, best(sign).map(name).join("; ") || "cannot tell of any edge: every interval holds 0"]);
   return lists;
 }
@@ -64,7 +64,7 @@ function rankLines(model, pair) {
   const metric = metricOf(pair.a, model.state);
   if (!rows.length || !metric) return [];
   const told = (sign) => rows.filter((row) => row.moved.verdict === sign).sort((x, y) => sign * (y.moved.value - x.moved.value)).slice(0, COMPONENTS)
-    .map(({ name, a, b, moved }) => `${name} from ${number(a.rank, 0)} to ${number(b.rank, 0)} (${intervalText(moved, moved.low % 1 || moved.high % 1 ? 1 : 0)} places)`).join("; ");
+    .map(({ name, a, b, moved }) => `${name} from ${rankText(a.rank)} to ${rankText(b.rank)} (${intervalText(moved, moved.low % 1 || moved.high % 1 ? 1 : 0)} places)`).join("; ");
   const unsure = rows.filter((row) => row.moved.verdict === 0).length;
   const up = told(1);
   const down = told(-1);

@@ -1,14 +1,17 @@
 /** Where the data behind a panel is, as files: the addresses of dashboard/export_api.py. */
 
+import { curvesOf } from "./payload.mjs";
 import { opened } from "./opened.mjs";
 
 const TABLE_FORMATS = { csv: "CSV", json: "JSON", parquet: "Parquet" };
 const GRAPH_FORMATS = { graphml: "GraphML", gexf: "GEXF", json: "JSON" };
 /** Panels of these tables draw a graph: there are graph files of them too. */
 const OF_GRAPHS = new Set(["edges", "matrix"]);
+/** Lanes may name a curve that this graph does not have: a table refuses what it does not know. */
+const shown = ({ lanes, payload, graph }) => ({ curves: lanes.filter((id) => curvesOf(payload, graph).some((curve) => curve.id === id)).join(",") });
 const drawn = ({ threshold, top }) => ({ threshold, top: top ?? "all" });
 /** What a table reads that the address of a page does not always say. */
-const MORE = { curves: ({ lanes }) => ({ curve: lanes.join(",") }), edges: drawn, graph: drawn };
+const MORE = { curves: shown, edges: drawn, graph: drawn };
 
 /** Return the files behind a panel as `[{ label, code, files: [[format, address]] }]`; none for a panel without a table. */
 export function tablesOf(panel) {

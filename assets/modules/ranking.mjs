@@ -4,21 +4,25 @@ import { number } from "./format.mjs";
 
 /**
  * Return `rank[step * n + component]`, 1 for the largest value, equal for equal values and 0 where
- * there is none, and the range that all values and intervals of the run lie in.
+ * there is none; `shared`, the same but that equal values have the mean of their places; and the
+ * range that all values and intervals of the run lie in.
  */
 export function rankAll(metric, components, steps) {
   if (metric.ranked) return metric.ranked;
   const rank = new Int16Array(steps * components);
+  const shared = new Float32Array(steps * components);
   for (let s = 0; s < steps; s++) {
-    let [last, shared] = [NaN, 0];
-    orderAt(metric, components, s).forEach((c, place) => {
-      const value = metric.values[s * components + c];
-      if (!Number.isFinite(value)) return;
-      if (value !== last) [last, shared] = [value, place + 1];
-      rank[s * components + c] = shared;
-    });
+    const value = (c) => metric.values[s * components + c];
+    const order = orderAt(metric, components, s).filter((c) => Number.isFinite(value(c)));
+    for (let first = 0, end = 0; first < order.length; first = end) {
+      while (end < order.length && value(order[end]) === value(order[first])) end++;
+      for (const c of order.slice(first, end)) {
+        rank[s * components + c] = first + 1;
+        shared[s * components + c] = (first + 1 + end) / 2;
+      }
+    }
   }
-  metric.ranked = { rank, range: rangeOf(metric) };
+  metric.ranked = { rank, shared, range: rangeOf(metric) };
   return metric.ranked;
 }
 

@@ -16,17 +16,22 @@ from compute.store import Store
 from dashboard.arrays import array, decode
 from dashboard.compare_api import Prompts
 from dashboard.context import Context
+from dashboard.development import Development
 from dashboard.factory import create_app
 from dashboard.figures.edges import EdgeTable
 from dashboard.figures.prompts import (
+    FEW,
+    FEWEST,
     RESAMPLES,
     SINGLE,
     SLOW,
+    UNEVEN,
     WIDE,
     encode_edge_prompts,
+    encode_metric_prompts,
     prompts_identity,
 )
-from dashboard.files import FOREVER
+from dashboard.files import FOREVER, RunFiles
 from dashboard.library import Library
 from dashboard.pages.compare import layout
 from dashboard.payloads import Payloads
@@ -141,8 +146,66 @@ def test_a_graph_that_keeps_no_prompts_says_so(library: Library) -> None:
         t: dataclasses.replace(g, weight_by_group=g.weight_by_group[:0])
         for t, g in records(library).items()
     }
-    header, _ = read(encode_edge_prompts(series, graphs, RUN))
+    header, _ = read(encode_edge_prompts(series, graphs.items(), RUN))
     assert header["absent"] == WIDE
+
+
+def test_a_metric_of_few_prompts_has_no_resamples(library: Library) -> None:
+    series = library.development(RUN.name).graphs[GRAPH]
+    graphs = {
+        t: dataclasses.replace(g, weight_by_group=g.weight_by_group[: FEWEST - 1])
+        for t, g in records(library).items()
+    }
+    made = encode_metric_prompts(series, graphs.items(), RUN, "out_strength", 0.0)
+    header, found = read(made)
+    assert (header["absent"], found) == (FEW, None)
+    # Edges have Student's t, which holds for few prompts.
+    header, _ = read(encode_edge_prompts(series, graphs.items(), RUN))
+    assert (header["absent"], header["groups"]) == ("", FEWEST - 1)
+
+
+def test_what_cannot_be_told_of_any_record_is_said_before_one_is_read(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def graphs() -> Iterator[tuple[int, AblationGraph]]:
+        pytest.fail("a record was read")
+        yield
+
+    development = library.development(RUN.name)
+    series, single = (development.graphs[name] for name in (GRAPH, "passage.zero"))
+    slow = encode_metric_prompts(series, graphs(), RUN, "betweenness", 0.0)
+    assert read(slow)[0]["absent"] == SLOW
+    assert read(encode_edge_prompts(single, graphs(), RUN))[0]["absent"] == SINGLE
+    monkeypatch.setattr("dashboard.figures.prompts.MOST_NUMBERS", 100)
+    assert read(encode_edge_prompts(series, graphs(), RUN))[0]["absent"] == WIDE
+
+
+def test_checkpoints_of_other_numbers_of_prompts_do_not_pair(library: Library) -> None:
+    series = library.development(RUN.name).graphs[GRAPH]
+    graphs = records(library)
+    last = graphs[RUN.steps[-1]]
+    graphs[RUN.steps[-1]] = dataclasses.replace(last, weight_by_group=last.weight_by_group[1:])
+    header, found = read(encode_edge_prompts(series, graphs.items(), RUN))
+    assert (header["absent"], found) == (UNEVEN, None)
+
+
+def test_files_are_kept_as_long_as_there_is_room_for_them(library: Library) -> None:
+    files = RunFiles(library, Payloads(library, "/"), room=100)
+    made: list[str] = []
+
+    def get(name: str, size: int) -> None:
+        def make(_: Development) -> bytes:
+            made.append(name)
+            return bytes(size)
+
+        files.get(RUN.name, digest(library), make, name)
+
+    for name, size in (("a", 60), ("b", 40), ("a", 60), ("c", 40), ("b", 40), ("large", 200)):
+        get(name, size)
+    assert made == ["a", "b", "c", "large"]
+    get("large", 200)
+    get("b", 40)
+    assert made == ["a", "b", "c", "large", "b"]
 
 
 def test_prompts_are_the_same_within_a_recipe_and_for_nothing_else(library: Library) -> None:
@@ -155,6 +218,10 @@ def test_prompts_are_the_same_within_a_recipe_and_for_nothing_else(library: Libr
         dataclasses.replace(first, recipe=""),
     ]
     assert len({prompts_identity(spec, run) for run in (first, *other)}) == 4
+    # A recipe that was only said, or a text that each run may cut into tokens of its own.
+    for loose in ({"source": "hub"}, {"seed": None}, {"text": "/nowhere/text"}):
+        said = [dataclasses.replace(run, **loose) for run in (first, second)]
+        assert prompts_identity(spec, said[0]) != prompts_identity(spec, said[1])
     task = dataclasses.replace(spec.task, seed=7)
     assert prompts_identity(dataclasses.replace(spec, task=task), first) != prompts_identity(
         spec, first
