@@ -138,6 +138,35 @@ def test_scrubbing_either_slider_moves_everything_and_asks_for_nothing(watched: 
     assert "same checkpoint" in watched.page.inner_text(".compare-lead")
 
 
+SAID = """async () => {
+  const { changesAt, drawnChanges } = await import('/assets/modules/compare_edges.mjs');
+  const { rankAll } = await import('/assets/modules/ranking.mjs');
+  const components = ['a', 'b', 'c'].map((name, i) => ({ name, a: i, b: i }));
+  const graph = (target, weight) => ({ components, lists: {
+    offsets: [0, 2], source: [0, 0], target, weight, error: [0.01, 0.01],
+    possible: [3], positive: [9] } });
+  const inA = new Map(components.map(({ name }, i) => [name, i]));
+  const [a, b] = [graph([1, 2], [0.5, 0.1]), graph([1, 0], [0.9, 0.4])];
+  const changes = changesAt(a, b, { components, inA, pairs: null }, 0, 0, null);
+  const drawn = drawnChanges(changes, 0, null, true);
+  const { rank, shared } = rankAll(
+    { values: Float32Array.of(0, 5, 0, 0), low: [], high: [] }, 4, 1);
+  return { bound: [...changes.bound], known: [...changes.half].map(Number.isFinite),
+           drawn: drawn.edges.length, rank: [...rank], shared: [...shared] };
+}"""
+
+
+def test_what_one_side_alone_keeps_cannot_be_told_and_ties_share_their_mean(
+    watched: Watched,
+) -> None:
+    watched.open("/guide", ".guide")
+    said = watched.page.evaluate(SAID)
+    assert said["bound"] == [0, 1]
+    assert said["known"] == [True, False]
+    assert said["drawn"] == 1
+    assert (said["rank"], said["shared"]) == ([2, 1, 2, 2], [3, 1, 3, 3])
+
+
 def test_the_table_sorts_filters_and_selects(watched: Watched) -> None:
     opened(watched, f"step={STEPS[12]}&against={STEPS[3]}&metric=out_strength&most=all")
     rows = ".compare-table tbody tr:not([hidden])"
