@@ -247,7 +247,7 @@ class Entry:
         self._context = context
         self._folders = folders
         self._add = add
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
 
     def add(self, body: Any) -> str:
         """Enter the run that a form describes, and return what was said of it."""
@@ -271,11 +271,13 @@ class Entry:
 
     def rescan(self, name: str) -> str:
         """Look for checkpoints of a run anew, and return how many are new."""
+        if self._add is None:
+            raise SettingsError(READ_ONLY)
         store = self._context.library.store
         with self._alone():
             before = store.run(name)
             places.recheck(self._folders, before)
-            self._enter(catalogue.again(before))
+            self._add(catalogue.again(before))
         fresh = len(set(store.run(name).steps) - set(before.steps))
         return f"{name}: {fresh:,} new checkpoints" if fresh else f"{name}: no new checkpoint"
 
