@@ -52,6 +52,7 @@ GROUPS = {
     "Behaviour": ("/behaviour", "/dynamics"),
     "Compare": ("/compare", "/across", "/coincidence"),
 }
+_HEADED = ("/component", "/guide")  # these have a heading of their own
 _GROUP_OF = {path: name for name, paths in GROUPS.items() for path in paths}
 
 
@@ -91,7 +92,8 @@ def frame(
 ) -> list[Any]:
     """Return a page's body with the header above it; ``run`` is the one of ``runs`` it shows."""
     title = next((page.TITLE for page in pages if path == page.PATH), "")
-    heading = [html.H1(title, className="page-title")] if title and path != "/guide" else []
+    headed = not title or path in _HEADED
+    heading = [] if headed else [html.H1(title, className="page-title")]
     return [
         html.A("Skip to the page", href="#main", className="skip"),
         html.Header(
