@@ -81,7 +81,7 @@ def test_a_saved_page_scrubs_from_the_disk_with_the_numbers_of_the_live_one(
         assert disk.evaluate(LANES) == watched.page.evaluate(LANES), keys
     plays(disk)
     redraws(disk)
-    assert disk.locator(".saved-note").inner_text().startswith(f"A copy of {watched.url}/?run=")
+    assert disk.locator(".saved-note").inner_text().startswith(f"A copy of {watched.url}/?v=1&run=")
     assert file.asked() == [path.as_uri()]
     assert file.complaints == []
 
