@@ -65,8 +65,9 @@ def _needs_dash(node: Any) -> bool:
 
 
 def _attributes(props: Mapping[str, Any]) -> str:
+    """Return attributes by name, so that the same page gives the same text."""
     found = []
-    for name, value in props.items():
+    for name, value in sorted(props.items()):
         if name in ("n_clicks", "n_clicks_timestamp", "key") or value is False:
             continue
         known = _ATTRIBUTES.get(name, name)

@@ -35,7 +35,7 @@ def test_a_layout_is_written_as_html():
     )
     assert markup(layout) == (
         '<div><p class="quiet" hidden title="say &#34;x&#34;">a &amp; b<br></p>'
-        '<div style="margin-top:2px" data-run="r" aria-label="l"></div>'
+        '<div aria-label="l" data-run="r" style="margin-top:2px"></div>'
         '<div id="curves"></div></div>'
     )
 
