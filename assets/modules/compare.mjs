@@ -1,5 +1,6 @@
 /** The Compare page: two checkpoints of one run, or of two runs, side by side, and what differs. */
 
+import { anyOf } from "./network_panel.mjs";
 import { createModel, loadBeside, ownAddress, readOwn } from "./compare_model.mjs";
 import { createChoice } from "./compare_choice.mjs";
 import { createGraphs } from "./compare_graphs.mjs";
