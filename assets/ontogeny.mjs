@@ -20,6 +20,23 @@ import { mountRefined } from "./modules/refined.mjs";
 import { opened } from "./modules/opened.mjs";
 import { mountRuns } from "./modules/runs.mjs";
 
+/** What fills each page that is more than text. */
+const MOUNTS = {
+  development: mountDevelopment,
+  network: mountNetwork,
+  behaviour: mountBehaviour,
+  dynamics: mountDynamics,
+  refined: mountRefined,
+  coincidence: mountCoincidence,
+  across: mountAcross,
+  compare: mountCompare,
+  calibration: mountCalibration,
+  chains: mountChains,
+  component: mountComponent,
+  runs: mountRuns,
+  guide: mountGuide,
+  jobs: mountJobs,
+};
 let mounted = "";
 let leaving = new AbortController();
 
@@ -33,20 +50,8 @@ function look() {
   mounted = visit;
   if (!main) return;
   attachMenus(main, leaving.signal);
-  if (main.dataset.page === "development") mountDevelopment(main, leaving.signal);
-  else if (main.dataset.page === "network") mountNetwork(main, leaving.signal);
-  else if (main.dataset.page === "behaviour") mountBehaviour(main, leaving.signal);
-  else if (main.dataset.page === "dynamics") mountDynamics(main, leaving.signal);
-  else if (main.dataset.page === "refined") mountRefined(main, leaving.signal);
-  else if (main.dataset.page === "coincidence") mountCoincidence(main, leaving.signal);
-  else if (main.dataset.page === "across") mountAcross(main, leaving.signal);
-  else if (main.dataset.page === "compare") mountCompare(main, leaving.signal);
-  else if (main.dataset.page === "calibration") mountCalibration(main, leaving.signal);
-  else if (main.dataset.page === "chains") mountChains(main, leaving.signal);
-  else if (main.dataset.page === "component") mountComponent(main, leaving.signal);
-  else if (main.dataset.page === "runs") mountRuns(main, leaving.signal);
-  else if (main.dataset.page === "guide") mountGuide(main, leaving.signal);
-  else if (main.dataset.page === "jobs") mountJobs(main, leaving.signal);
+  const mount = MOUNTS[main.dataset.page];
+  if (mount) mount(main, leaving.signal);
   else if (document.getElementById("head-actions")) fillHead({}, leaving.signal);
 }
 

@@ -1,9 +1,13 @@
-"""What lies behind each panel: the table of its numbers, as ``dashboard.export_api`` names it."""
+"""The panels of pages, and the table behind each, as ``dashboard.export_api`` names it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from dash import html
+
+from dashboard.shell import labelled
 
 # By page, and by the panel's name there; a panel that is not here is a picture only.
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -64,6 +68,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "attention": "attention",
         "curves": "metrics",
     },
+    "compare": {},
     "across": {
         "across-lanes": "curves",
         "across-values": "curves",
@@ -79,3 +84,23 @@ def behind(page: str, panel: str) -> dict[str, Any]:
     """
     table = TABLES[page].get(panel)
     return {} if table is None else {"data-table": table}
+
+
+def panel(page: str, name: str, label: str, body: str) -> html.Section:
+    """Return an empty panel of a page, which the browser's modules fill.
+
+    Parameters
+    ----------
+    name
+        Before ``-head`` and ``-body`` in the ids of its two parts.
+    label
+        What it is called for those who do not see it.
+    body
+        The classes of its body.
+    """
+    parts = [
+        html.Div(id=f"{name}-head", className="panel-head"),
+        html.Div(id=f"{name}-body", className=body),
+    ]
+    facts = labelled(label) | behind(page, name)
+    return html.Section(parts, className=f"panel {name}-panel", **facts)

@@ -165,14 +165,15 @@ class HeldRuns:
         wanted = () if run.source == "shipped" else standard_measurements(run)
         left = estimate(run, wanted, own, others)
         development = self._context.library.development(name)
+        fresh, stale = _in_folder(run)
         return {
             "components": len(development.components),
             "coverage": _coverage(run, own),
             "more": _more(run, own),
             "size": own.size,
             "records": own.records,
-            "stale": _stale(run, own),
-            "fresh": self._fresh_steps(run),
+            "stale": [*_outdated(run, own), *stale],
+            "fresh": fresh,
             "missing": sum(left.missing.values()),
             "seconds": left.seconds,
             "room": left.size,
@@ -188,15 +189,6 @@ class HeldRuns:
                 known = (revision, holdings(store, run, self._heads[run.name]))
                 self._known[run.name] = known
             return known[1]
-
-    @staticmethod
-    def _fresh_steps(run: Run) -> int:
-        """Return how many checkpoints have come to a run's folder since it was entered."""
-        try:
-            found = catalogue.new_checkpoints(run)
-        except RunError:
-            return 0
-        return len(found[0]) if found else 0
 
 
 def _coverage(run: Run, own: Holdings) -> list[dict[str, Any]]:
@@ -218,8 +210,8 @@ def _more(run: Run, own: Holdings) -> list[str]:
     return sorted(set(own.seconds) - standard)
 
 
-def _stale(run: Run, own: Holdings) -> list[str]:
-    """Return in words what is out of date of a run."""
+def _outdated(run: Run, own: Holdings) -> list[str]:
+    """Return in words which records of a run are of no use any more."""
     told = []
     if own.outdated:
         told.append(f"{own.outdated:,} records are of an earlier version and are not shown")
@@ -227,15 +219,20 @@ def _stale(run: Run, own: Holdings) -> list[str]:
         told.append(f"{own.superseded:,} records are of other weights or another text than a twin")
     if own.damaged:
         told.append(f"{own.damaged:,} records are damaged: ontogeny check {run.name} --repair")
+    return told
+
+
+def _in_folder(run: Run) -> tuple[int, list[str]]:
+    """Return how many checkpoints have come to a run's folder, and in words what changed there."""
     try:
         found = catalogue.new_checkpoints(run)
     except RunError as error:
-        return [*told, str(error)]
-    if found and found[0]:
-        told.append(f"{len(found[0]):,} new checkpoints are in its folder: look again")
-    if found and found[1]:
-        told.append(f"{len(found[1]):,} of its checkpoints are gone from its folder")
-    return told
+        return 0, [str(error)]
+    come, gone = found or ([], [])
+    told = [f"{len(come):,} new checkpoints are in its folder: look again"] if come else []
+    if gone:
+        told.append(f"{len(gone):,} of its checkpoints are gone from its folder")
+    return len(come), told
 
 
 class Entry:

@@ -4,6 +4,8 @@ import { pairedPrompts } from "./compare_model.mjs";
 import { rankAll } from "./ranking.mjs";
 
 const [LOW, HIGH] = [0.025, 0.975];
+/** The rows of a pair: panels that draw the same frame share them, as they share the pair. */
+const known = new WeakMap();
 
 /** Return the chosen metric of a graph, or undefined. */
 export function metricOf(graph, { metric }) {
@@ -18,9 +20,17 @@ export function metricOf(graph, { metric }) {
  */
 export function rowsOf(model) {
   const pair = model.pair();
+  const { metric, prompts } = model.state;
   const [of, other] = [metricOf(pair?.a, model.state), metricOf(pair?.b, model.state)];
   if (!pair?.match || !of || !other || pair.j < 0) return [];
-  const sides = pairedPrompts(model.state.prompts.metric);
+  const before = known.get(pair);
+  if (before?.metric === metric && before.prompts === prompts.metric) return before.rows;
+  const rows = rowsAt(pair, of, other, pairedPrompts(prompts.metric));
+  known.set(pair, { metric, prompts: prompts.metric, rows });
+  return rows;
+}
+
+function rowsAt(pair, of, other, sides) {
   const draws = sides && [drawsAt(sides.a, of, pair.i), drawsAt(sides.b, other, pair.j)];
   return pair.match.components.map(({ name, kind, a, b }) => {
     const [here, there] = [cell(pair.a, of, pair.i, a), cell(pair.b, other, pair.j, b)];

@@ -5,26 +5,18 @@
 
 import { decimals, largest, number, spread } from "./format.mjs";
 import { headOf, parse } from "./places.mjs";
-import { isUsable, refinementOptions, refinements, usableValues } from "./refined_curves.mjs";
+import { familiesOf } from "./payload.mjs";
+import { isRefinement, isUsable, refinementOptions, refinements, usableValues } from "./refined_curves.mjs";
 import { isDoubted } from "./verdicts.mjs";
 
 export const ROLE = "role";
 export const LAYER = "layer";
 const LOSS = "loss_change";
 const LOSS_NAME = "change of the loss when ablated";
-const known = new WeakMap();
 
-/** Return the curves of each score of heads, by the score's id; a score has a curve `id@head` for each. */
+/** Return the curves of each score of heads, by the score's id. */
 function scores(payload) {
-  if (!known.has(payload)) {
-    const found = {};
-    for (const curve of payload.curves) {
-      const [id, head] = curve.id.split("@");
-      if (head && id.split("~")[0] !== "refined") (found[id] ??= []).push(curve);
-    }
-    known.set(payload, found);
-  }
-  return known.get(payload);
+  return Object.fromEntries(Object.entries(familiesOf(payload)).filter(([id]) => !isRefinement(id)));
 }
 
 /** Return the menu of colours: [value, label], or groups of them. */

@@ -112,12 +112,3 @@ export async function pngOf(figure, scale) {
   if (!blob) throw new Error(`A picture of ${short(canvas.width)} by ${short(canvas.height)} pixels is too large for this browser; choose a smaller one.`);
   return blob;
 }
-
-/** Hand a file to the reader. */
-export function save(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}

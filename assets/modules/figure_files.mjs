@@ -1,7 +1,8 @@
 /** Pictures of panels as files. */
 
-import { figureOf, fileName, pngOf, save } from "./figure.mjs";
+import { figureOf, fileName, pngOf } from "./figure.mjs";
 import { inScheme } from "./head.mjs";
+import { save } from "./saving.mjs";
 
 /** Save a panel as SVG; `light` on a light background, whatever the page's theme. */
 export async function saveSvg(panel, light = false) {

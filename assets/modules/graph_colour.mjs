@@ -1,6 +1,6 @@
 /** What the colour of a component says in the graph: its kind, or a number on a scale of the whole run. */
 
-import { between, legendOf, scaleOf, tokens } from "./heat.mjs";
+import { legendOf, rampOf, scaleOf } from "./heat.mjs";
 import { colourOptions, ROLE, sourceOf } from "./component_sources.mjs";
 import { element, select, svg } from "./elements.mjs";
 import { CROWD } from "./places.mjs";
@@ -42,7 +42,7 @@ export function colouring({ payload, state }) {
   const source = state.colour === ROLE ? null : sourceOf(payload, graph, state.colour);
   if (!source) return null;
   const scale = scaleOf(source.all, { signed: source.signed ?? false });
-  const shades = scale.signed ? signedShades() : plainShades();
+  const shades = shadesOf(scale);
 
   const none = graph.components.length > CROWD ? NO_VALUE.crowd : NO_VALUE.single;
 
@@ -63,14 +63,11 @@ export function colouring({ payload, state }) {
   return { name: source.name, told: source.told ?? false, fillOf, isDoubted: source.isDoubted, textOf: source.textOf, highest, legend: legendOf(scale, source.unit, source.fixed) };
 }
 
-function plainShades() {
-  const colours = tokens("hair", "accent", "ink");
-  return Array.from({ length: SHADES }, (_, k) => written(between(colours, [0, 0.66, 1.2], LEAST + ((1 - LEAST) * k) / (SHADES - 1))));
-}
-
-function signedShades() {
-  const colours = tokens("ink", "head", "hair", "failed", "ink");
-  return Array.from({ length: SHADES }, (_, k) => written(between(colours, [-0.55, 0.12, 0.5, 0.88, 1.55], k / (SHADES - 1))));
+/** Return the colours of a few steps of a scale; a plain one begins a little on. */
+function shadesOf(scale) {
+  const colourAt = rampOf(scale);
+  const first = scale.signed ? 0 : LEAST;
+  return Array.from({ length: SHADES }, (_, k) => written(colourAt(first + ((1 - first) * k) / (SHADES - 1))));
 }
 
 function written(colour) {

@@ -62,10 +62,16 @@ function middle(values) {
 }
 
 /** Return the colours of a scale from its low to its high end, packed, in the scheme in force. */
-export function shadesOf({ signed }) {
+export function shadesOf(scale) {
+  const colourAt = rampOf(scale);
+  return Uint32Array.from({ length: SHADES }, (_, i) => packed(colourAt(i / (SHADES - 1))));
+}
+
+/** Return the colour at each share of a scale, 0 to 1, in the scheme in force. */
+export function rampOf({ signed }) {
   const kind = signed ? "signed" : "plain";
   const colours = tokens(...RAMPS[kind]);
-  return Uint32Array.from({ length: SHADES }, (_, i) => packed(between(colours, STOPS[kind], i / (SHADES - 1))));
+  return (share) => between(colours, STOPS[kind], share);
 }
 
 /** Return the colour at a share of a ramp of colours that stand at `stops`. */

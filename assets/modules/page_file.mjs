@@ -1,8 +1,9 @@
 /** A page as one HTML file that works without a server: its frame from the server, and in it all that it has fetched. */
 
 import { element } from "./elements.mjs";
-import { fileName, save } from "./figure.mjs";
+import { fileName } from "./figure.mjs";
 import { addressOf, opened } from "./opened.mjs";
+import { save } from "./saving.mjs";
 
 /** Larger files are slow to open, and mail and issue trackers refuse them. */
 const MOST = 48 * 2 ** 20;

@@ -10,6 +10,7 @@ const READERS = {
   nan: (buffer, at, count) => new Float32Array(count).fill(NaN),
 };
 let table = null;
+const families = new WeakMap();
 
 /** Fetch and decode a payload. */
 export async function fetchPayload(address) {
@@ -76,6 +77,19 @@ export function findCurve(payload, graph, id) {
 /** Return all curves that can be shown beside a graph. */
 export function curvesOf(payload, graph) {
   return [...payload.curves, ...(payload.graphCurves[graph] ?? [])];
+}
+
+/** Return the curves of single components or parts, `id@part`, by the id that they share. */
+export function familiesOf(payload) {
+  if (!families.has(payload)) {
+    const found = {};
+    for (const curve of payload.curves) {
+      const [id, part] = curve.id.split("@");
+      if (part) (found[id] ??= []).push(curve);
+    }
+    families.set(payload, found);
+  }
+  return families.get(payload);
 }
 
 /** Return the curve of one component's metric, as the lanes show it. */

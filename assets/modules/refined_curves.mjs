@@ -1,20 +1,18 @@
 /** Refined LLCs in a run's data: for each setting one curve for each part, `setting@part`. */
 
+import { familiesOf } from "./payload.mjs";
+
 /** What these say of a number: it is no learning coefficient (dashboard/figures/refined.py has the same). */
 const UNUSABLE = new Set(["frozen", "diverged", "not at a minimum"]);
-const known = new WeakMap();
 
 /** Return the curves of every setting, by the setting's name; the first is the most complete one. */
 export function refinements(payload) {
-  if (!known.has(payload)) {
-    const found = {};
-    for (const curve of payload.curves) {
-      const [setting, part] = curve.id.split("@");
-      if (part && setting.split("~")[0] === "refined") (found[setting] ??= []).push(curve);
-    }
-    known.set(payload, found);
-  }
-  return known.get(payload);
+  return Object.fromEntries(Object.entries(familiesOf(payload)).filter(([id]) => isRefinement(id)));
+}
+
+/** Say whether curves of that id are refined LLCs. */
+export function isRefinement(id) {
+  return id.split("~")[0] === "refined";
 }
 
 /** Return menu entries [setting, label]: parts and data, and the chains too where these do not tell two apart. */

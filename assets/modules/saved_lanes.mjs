@@ -62,11 +62,11 @@ function figureOf(view) {
   const own = view.component && componentCurve(payload, view);
   if (own) lanes.push({ curve: own, own: true });
   lanes.forEach((lane, k) => Object.assign(lane, { top: k * (frame.head + frame.lane) + frame.head, height: frame.lane, range: valueRange([lane.curve, lane.beside].filter(Boolean)) }));
-  const axis = new TimeAxis(payload.steps, view.axis);
+  const axis = new TimeAxis(payload.steps, view.axis, null, payload.run.tokensPerStep);
   const ticks = axis.ticks(600);
   return {
     lanes, frame, axis,
-    window: { range: [axis.low, axis.high], places: ticks.map((t) => axis.placeOf(t.step)), texts: ticks.map((t) => Math.round(t.step).toLocaleString("en")) },
+    window: { range: [axis.low, axis.high], places: ticks.map((t) => axis.placeOf(t.step)), texts: ticks.map((t) => axis.label(t.step)) },
     meta: {
       axis: view.axis, extent: [axis.low, axis.high], left: frame.left, right: frame.right, height: lanes.length * (frame.head + frame.lane) + frame.foot,
       lanes: lanes.map(({ curve, own: mine, top, height, range }) => ({ id: mine ? "component" : curve.id, top, height, range })),

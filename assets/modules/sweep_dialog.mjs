@@ -2,10 +2,11 @@
 
 import { checkpointsOf, filmOf, frameOf } from "./sweep.mjs";
 import { element, select } from "./elements.mjs";
-import { fileName, save, titleOf } from "./figure.mjs";
+import { fileName, titleOf } from "./figure.mjs";
 import { createGif } from "./gif.mjs";
 import { opened } from "./opened.mjs";
 import { webmCodec } from "./webm.mjs";
+import { save } from "./saving.mjs";
 
 const STRIDES = [1, 2, 4, 8, 16];
 const RATES = [4, 8, 16];

@@ -3,7 +3,9 @@
  * server), and taken elsewhere as a file. Beside them, the code that shows this view in a frame.
  */
 
+import { copied } from "./copying.mjs";
 import { element } from "./elements.mjs";
+import { save } from "./saving.mjs";
 import { step as formatStep } from "./format.mjs";
 
 const KEY = "ontogeny-views";
@@ -23,8 +25,8 @@ export function createViews(copy) {
     fill();
   } }, note, element("button", { type: "submit", class: "text-button strong", text: "Save view" }));
   const foot = element("div", { class: "view-foot" },
-    element("button", { type: "button", class: "text-button", text: "Copy code to embed", onclick: () => embed(copy(), said) }),
-    element("button", { type: "button", class: "text-button", text: "Save as file", onclick: () => save(said) }),
+    element("button", { type: "button", class: "text-button", text: "Copy code to embed", onclick: (event) => embed(event.currentTarget, copy(), said) }),
+    element("button", { type: "button", class: "text-button", text: "Save as file", onclick: () => saveAll(said) }),
     element("button", { type: "button", class: "text-button", text: "Open file", onclick: () => pick.click() }));
   const body = element("div", { class: "popover views" }, form, list, said, foot, pick);
   const menu = element("details", { class: "views-menu" }, element("summary", { class: "text-button", text: "Views" }), body);
@@ -76,12 +78,10 @@ function isView(view) {
   return texts && /^\/(?![/\\])/.test(view.address) && new URL(view.address, location.href).origin === location.origin;
 }
 
-function save(said) {
+function saveAll(said) {
   const views = read();
   if (!views.length) return (said.textContent = "There is nothing to save yet.");
-  const address = URL.createObjectURL(new Blob([JSON.stringify(views, null, 2)], { type: "application/json" }));
-  element("a", { href: address, download: FILE }).click();
-  return setTimeout(() => URL.revokeObjectURL(address), 1000);
+  return save(new Blob([JSON.stringify(views, null, 2)], { type: "application/json" }), FILE);
 }
 
 async function load(pick, fill, said) {
@@ -100,14 +100,10 @@ async function load(pick, fill, said) {
   fill();
 }
 
-async function embed(address, said) {
+function embed(button, address, said) {
   const view = new URL(address);
   view.searchParams.set("embed", "1");
   const code = `<iframe src="${view.href.replaceAll("&", "&amp;")}" width="100%" height="900" style="border:0" title="Ontogeny"></iframe>`;
-  try {
-    await navigator.clipboard.writeText(code);
-    said.textContent = "Copied. Other sites may show it if the server was started with --embed-origins.";
-  } catch {
-    window.prompt("The code that shows this view in a page", code);
-  }
+  said.textContent = "Other sites may show it if the server was started with --embed-origins.";
+  return copied(button, code, "The code that shows this view in a page");
 }

@@ -13,7 +13,7 @@ from compute.runs import Run
 from dashboard.across_api import recipe_runs
 from dashboard.context import Context
 from dashboard.development import Development
-from dashboard.panels import behind
+from dashboard.panels import panel
 from dashboard.shell import labelled, moved_by_slider, run_page
 
 PATH = "/across"
@@ -35,7 +35,7 @@ def layout(context: Context, search: str) -> Any:
 
 
 def _layout(context: Context, run: Run) -> Any:
-    panels = [_panel(name, label) for name, label in PANELS.items()]
+    panels = [panel("across", name, label, "across-body") for name, label in PANELS.items()]
     lanes = first_lanes(context.library.development(run.name))
     return moved_by_slider(
         context,
@@ -87,15 +87,3 @@ def _choice(context: Context, run: Run) -> html.Section:
     words = html.P(id="across-words", className="panel-words")
     named = labelled("Runs, alignment and time axis") | {"data-facts": json.dumps(facts)}
     return html.Section([head, words], className="panel across-choice-panel", **named)
-
-
-def _panel(name: str, label: str) -> html.Section:
-    return html.Section(
-        [
-            html.Div(id=f"{name}-head", className="panel-head"),
-            html.Div(id=f"{name}-body", className="across-body"),
-        ],
-        className=f"panel {name}-panel",
-        **labelled(label),
-        **behind("across", name),
-    )

@@ -8,7 +8,7 @@ from dash import Dash, html
 
 from compute.runs import Run
 from dashboard.context import Context
-from dashboard.panels import behind
+from dashboard.panels import panel
 from dashboard.shell import labelled, moved_by_slider, run_page
 
 PATH = "/behaviour"
@@ -32,7 +32,10 @@ def layout(context: Context, search: str) -> Any:
 
 def _layout(context: Context, run: Run) -> Any:
     titles = PANELS | ({"tokens": "Loss by pair"} if run.family == "regression" else {})
-    panels = [_panel(name, label) for name, label in titles.items()]
+    panels = [
+        panel("behaviour", name, label, f"behaviour-body {name}-body")
+        for name, label in titles.items()
+    ]
     return moved_by_slider(
         context, run, "behaviour", [_choice(), *panels], class_name="behaviour-page"
     )
@@ -46,16 +49,4 @@ def _choice() -> html.Section:
     choice = html.Div(id="behaviour-choice", className="panel-head panel-choice")
     return html.Section(
         choice, className="panel behaviour-choice-panel", **labelled("Time axis and selection")
-    )
-
-
-def _panel(name: str, label: str) -> html.Section:
-    return html.Section(
-        [
-            html.Div(id=f"{name}-head", className="panel-head"),
-            html.Div(id=f"{name}-body", className=f"behaviour-body {name}-body"),
-        ],
-        className=f"panel {name}-panel",
-        **labelled(label),
-        **behind("behaviour", name),
     )

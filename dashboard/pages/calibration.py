@@ -8,8 +8,8 @@ from dash import Dash, html
 
 from compute.runs import Run
 from dashboard.context import Context
-from dashboard.panels import behind
-from dashboard.shell import labelled, run_page
+from dashboard.panels import panel
+from dashboard.shell import run_page
 
 PATH = "/calibration"
 TITLE = "Calibration"
@@ -32,7 +32,10 @@ def _layout(context: Context, run: Run) -> html.Main:
     }
     note = html.P(id="note", className="note", role="status", hidden=True)
     columns = [
-        html.Div([_panel(*item) for item in column.items()], className="calibration-column")
+        html.Div(
+            [panel("calibration", name, label, f"{name}-body") for name, label in column.items()],
+            className="calibration-column",
+        )
         for column in (LEFT, RIGHT)
     ]
     return html.Main([note, *columns], id="main", className="page calibration", **facts)
@@ -40,15 +43,3 @@ def _layout(context: Context, run: Run) -> html.Main:
 
 def register(app: Dash, context: Context) -> None:
     """Add nothing: the page asks for its data itself."""
-
-
-def _panel(name: str, label: str) -> html.Section:
-    return html.Section(
-        [
-            html.Div(id=f"{name}-head", className="panel-head"),
-            html.Div(id=f"{name}-body", className=f"{name}-body"),
-        ],
-        className=f"panel {name}-panel",
-        **labelled(label),
-        **behind("calibration", name),
-    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import Dash, html
+from dash import Dash
 
 from compute.runs import Run
 from dashboard.context import Context
-from dashboard.panels import behind
-from dashboard.shell import labelled, moved_by_slider, run_page
+from dashboard.panels import panel
+from dashboard.shell import moved_by_slider, run_page
 
 PATH = "/chains"
 TITLE = "Chains"
@@ -30,21 +30,9 @@ def layout(context: Context, search: str) -> Any:
 
 
 def _layout(context: Context, run: Run) -> Any:
-    panels = [_panel(name, label) for name, label in PANELS.items()]
+    panels = [panel("chains", name, label, "chains-body") for name, label in PANELS.items()]
     return moved_by_slider(context, run, "chains", panels, class_name="chains-page")
 
 
 def register(app: Dash, context: Context) -> None:
     """Add nothing: the page draws what the browser has."""
-
-
-def _panel(name: str, label: str) -> html.Section:
-    return html.Section(
-        [
-            html.Div(id=f"{name}-head", className="panel-head"),
-            html.Div(id=f"{name}-body", className="chains-body"),
-        ],
-        className=f"panel {name}-panel",
-        **labelled(label),
-        **behind("chains", name),
-    )

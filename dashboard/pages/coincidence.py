@@ -8,7 +8,7 @@ from dash import Dash, html
 
 from compute.runs import Run
 from dashboard.context import Context
-from dashboard.panels import behind
+from dashboard.panels import panel
 from dashboard.shell import labelled, moved_by_slider, run_page
 
 PATH = "/coincidence"
@@ -30,7 +30,10 @@ def layout(context: Context, search: str) -> Any:
 
 
 def _layout(context: Context, run: Run) -> Any:
-    panels = [_panel(name, label) for name, label in PANELS.items()]
+    panels = [
+        panel("coincidence", name, label, f"coincidence-body {name}-body")
+        for name, label in PANELS.items()
+    ]
     return moved_by_slider(
         context, run, "coincidence", [_choice(), *panels], class_name="coincidence-page"
     )
@@ -44,16 +47,4 @@ def _choice() -> html.Section:
     choice = html.Div(id="coincidence-choice", className="panel-head panel-choice")
     return html.Section(
         choice, className="panel coincidence-choice-panel", **labelled("Graph and time axis")
-    )
-
-
-def _panel(name: str, label: str) -> html.Section:
-    return html.Section(
-        [
-            html.Div(id=f"{name}-head", className="panel-head"),
-            html.Div(id=f"{name}-body", className=f"coincidence-body {name}-body"),
-        ],
-        className=f"panel {name}-panel",
-        **labelled(label),
-        **behind("coincidence", name),
     )

@@ -10,6 +10,7 @@ from dash import Dash, html
 from compute.runs import Run
 from dashboard.context import Context
 from dashboard.pages.across import first_lanes, others
+from dashboard.panels import panel
 from dashboard.shell import labelled, moved_by_slider, run_page
 
 PATH = "/compare"
@@ -31,7 +32,7 @@ def layout(context: Context, search: str) -> Any:
 
 
 def _layout(context: Context, run: Run) -> Any:
-    panels = [_panel(name, label) for name, label in PANELS.items()]
+    panels = [panel("compare", name, label, "across-body") for name, label in PANELS.items()]
     return moved_by_slider(
         context,
         run,
@@ -52,15 +53,4 @@ def _choice(context: Context, run: Run) -> html.Section:
         html.Div(id="compare-choice"),
         className="panel compare-choice-panel",
         **labelled("What is compared") | {"data-facts": json.dumps(facts)},
-    )
-
-
-def _panel(name: str, label: str) -> html.Section:
-    return html.Section(
-        [
-            html.Div(id=f"{name}-head", className="panel-head"),
-            html.Div(id=f"{name}-body", className="across-body"),
-        ],
-        className=f"panel {name}-panel",
-        **labelled(label),
     )

@@ -8,7 +8,7 @@ from dash import Dash, html
 
 from compute.runs import Run
 from dashboard.context import Context
-from dashboard.panels import behind
+from dashboard.panels import panel
 from dashboard.shell import labelled, moved_by_slider, run_page
 
 PATH = "/dynamics"
@@ -30,7 +30,10 @@ def layout(context: Context, search: str) -> Any:
 
 
 def _layout(context: Context, run: Run) -> Any:
-    panels = [_panel(name, label) for name, label in PANELS.items()]
+    panels = [
+        panel("dynamics", name, label, f"dynamics-body {name}-body")
+        for name, label in PANELS.items()
+    ]
     return moved_by_slider(
         context, run, "dynamics", [_choice(), *panels], class_name="dynamics-page"
     )
@@ -47,16 +50,4 @@ def _choice() -> html.Section:
         [choice, state],
         className="panel dynamics-choice-panel",
         **labelled("Place at this step, runs beside this one and time axis"),
-    )
-
-
-def _panel(name: str, label: str) -> html.Section:
-    return html.Section(
-        [
-            html.Div(id=f"{name}-head", className="panel-head"),
-            html.Div(id=f"{name}-body", className=f"dynamics-body {name}-body"),
-        ],
-        className=f"panel {name}-panel",
-        **labelled(label),
-        **behind("dynamics", name),
     )

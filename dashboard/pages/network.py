@@ -13,7 +13,7 @@ from compute.runs import Run, check_run_name
 from dashboard import ids
 from dashboard.context import Context
 from dashboard.figures.rank_table import rank_columns, rank_rows
-from dashboard.panels import behind
+from dashboard.panels import behind, panel
 from dashboard.shell import labelled, moved_by_slider, run_page
 
 PATH = "/network"
@@ -37,7 +37,7 @@ def layout(context: Context, search: str) -> Any:
 
 
 def _layout(context: Context, run: Run) -> Any:
-    panels = [_panel(name, label) for name, label in PANELS.items()]
+    panels = [panel("network", name, label, "network-body") for name, label in PANELS.items()]
     return moved_by_slider(
         context, run, "network", [_choice(), *panels, _table()],
         class_name="network", extra=[dcc.Store(id=ids.NETWORK_VIEW)],
@@ -81,18 +81,6 @@ def fill_table(context: Context, value: Mapping[str, Any]) -> Any:
 def _choice() -> html.Section:
     choice = html.Div(id="network-choice", className="panel-head panel-choice")
     return html.Section(choice, className="panel choice-panel", **labelled("Graph and time axis"))
-
-
-def _panel(name: str, label: str) -> html.Section:
-    return html.Section(
-        [
-            html.Div(id=f"{name}-head", className="panel-head"),
-            html.Div(id=f"{name}-body", className="network-body"),
-        ],
-        className=f"panel {name}-panel",
-        **labelled(label),
-        **behind("network", name),
-    )
 
 
 def _table() -> html.Section:

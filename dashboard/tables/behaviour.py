@@ -18,11 +18,10 @@ from dashboard.figures.series import NORMAL_95
 from dashboard.points import by_setting
 from dashboard.tables.about import about_run
 from dashboard.tables.asked import Asked, bounded
-from dashboard.tables.table import Column, Table, table_of
+from dashboard.tables.table import STEP, Column, Table, table_of
 
-_STEP = Column("step", "The training step of the checkpoint.", "training steps", "count")
 POSITIONS = (
-    _STEP,
+    STEP,
     Column("position", "Of the token in its window, or of the pair in its sequence; from 1.", "",
            "count"),
     Column("loss", "Mean loss there.", "nats, or squared error"),
@@ -32,7 +31,7 @@ POSITIONS = (
            "nats, or squared error"),
 )  # fmt: skip
 COMPOSITION = (
-    _STEP,
+    STEP,
     Column("source", "The head that writes.", kind="text"),
     Column("target", "The head, of a later layer, that reads.", kind="text"),
     Column("by", "q, k or v: whether its queries, keys or values read.", kind="text"),
@@ -40,13 +39,13 @@ COMPOSITION = (
     Column("chance", "Root mean square if the source wrote in random directions.", "0 to 1"),
 )
 SPECTRA = (
-    _STEP,
+    STEP,
     Column("matrix", "EMB, POS or UNEMBED.", kind="text"),
     Column("place", "1 for the largest singular value.", "", "count"),
     Column("value", "The singular value.", "unit of the weights"),
 )
 NORMS = (
-    _STEP,
+    STEP,
     Column("norm", "The layer norm.", kind="text"),
     Column("mean", "Mean of the factors that it multiplies with.", "factor"),
     Column("spread", "Their standard deviation.", "factor"),
@@ -64,11 +63,11 @@ ATTENTION = (
 )
 COVERAGE = (
     Column("measurement", "What is measured.", kind="text"),
-    _STEP,
+    STEP,
     Column("state", "measured, failed or missing.", kind="text"),
 )
 FAILURES = (
-    _STEP,
+    STEP,
     Column("kind", "The kind of measurement.", kind="text"),
     Column("reason", "Why it failed.", kind="text"),
 )

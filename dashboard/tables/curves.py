@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,10 @@ from dashboard.development import Development
 from dashboard.figures.series import Curve
 from dashboard.tables.about import about_run
 from dashboard.tables.asked import Asked, bounded
-from dashboard.tables.table import Column, Table, table_of
+from dashboard.tables.table import STEP, Column, Table, table_of
 
 CURVES = (
-    Column("step", "The training step of the checkpoint.", "training steps", "count"),
+    STEP,
     Column("curve", "The curve's id in addresses.", kind="text"),
     Column("name", "What the curve is called.", kind="text"),
     Column("value", "Its value, in the unit of the row; empty where none is measured."),
@@ -30,7 +30,7 @@ CURVES = (
     Column("setting", "How it was measured.", kind="text"),
 )
 NETWORK = (
-    Column("step", "The training step of the checkpoint.", "training steps", "count"),
+    STEP,
     Column("metric", "The metric's name in records.", kind="text"),
     Column("name", "What the metric is called.", kind="text"),
     Column("value", "Its value, in the unit of the row; empty where none is measured."),
@@ -40,7 +40,7 @@ NETWORK = (
     Column("setting", "Which edges count.", kind="text"),
 )
 REFINED = (
-    Column("step", "The training step of the checkpoint.", "training steps", "count"),
+    STEP,
     Column("component", "The head, MLP, layer or embedding whose weights move.", kind="text"),
     Column("value", "The refined LLC; empty where none is measured.", "λ̂, dimensionless"),
     Column("low", "Lower end of its 95 % interval.", "λ̂, dimensionless"),
@@ -49,7 +49,7 @@ REFINED = (
     Column("reason", "Why the verdict is so.", kind="text"),
 )
 HEADS = (
-    Column("step", "The training step of the checkpoint.", "training steps", "count"),
+    STEP,
     Column("component", "The head.", kind="text"),
     Column("score", "induction, previous, entropy or variability.", kind="text"),
     Column("value", "Its value, in the unit of the row; empty where none is measured."),
@@ -102,9 +102,9 @@ def states_of(development: Development, curve: Curve) -> list[str]:
 
 
 def _curve_table(asked: Asked, found: Sequence[Curve], more: Mapping[str, Any]) -> Table:
-    at, steps = asked.indices(), asked.run.steps
+    at = asked.indices()
     bounded(len(at) * len(found))
-    none = [""] * len(steps)
+    none = [""] * len(asked.run.steps)
 
     def column(pick: Any) -> list[Any]:
         return [value for curve in found for value in pick(curve)]
@@ -112,17 +112,11 @@ def _curve_table(asked: Asked, found: Sequence[Curve], more: Mapping[str, Any]) 
     def each(pick: Any) -> list[Any]:
         return [pick(curve) for curve in found for _ in at]
 
-    def numbers(pick: Any) -> np.ndarray:
-        return np.concatenate([np.zeros(0, np.float32), *(pick(curve)[at] for curve in found)])
-
     states = {curve.id: states_of(asked.development, curve) for curve in found}
     values = {
-        "step": [steps[i] for _ in found for i in at],
+        **_numbers(asked, found, at),
         "curve": each(lambda c: c.id),
         "name": each(lambda c: c.name),
-        "value": numbers(lambda c: c.values),
-        "low": numbers(lambda c: c.low),
-        "high": numbers(lambda c: c.high),
         "unit": each(lambda c: c.unit),
         "state": column(lambda c: [states[c.id][i] for i in at]),
         "verdict": column(lambda c: [(c.verdicts or none)[i] for i in at]),
@@ -136,19 +130,16 @@ def _curve_table(asked: Asked, found: Sequence[Curve], more: Mapping[str, Any]) 
 
 def network(asked: Asked) -> Table:
     """Return the metrics of the whole graph at each checkpoint."""
-    series, at, steps = asked.series, asked.indices(), asked.run.steps
+    series, at = asked.series, asked.indices()
     found = [
         c for c in asked.development.graph_curves[asked.graph]
         if c.id != "graph.loss"
     ]  # fmt: skip
     names = [c.id.removeprefix("graph.") for c in found]
     values = {
-        "step": [steps[i] for _ in found for i in at],
+        **_numbers(asked, found, at),
         "metric": [name for name in names for _ in at],
         "name": [label_of(name.split("~")[0]) for name in names for _ in at],
-        "value": _stacked([c.values for c in found], at),
-        "low": _stacked([c.low for c in found], at),
-        "high": _stacked([c.high for c in found], at),
         "unit": [c.unit for c in found for _ in at],
         "setting": [c.settings for c in found for _ in at],
     }
@@ -160,15 +151,12 @@ def refined(asked: Asked) -> Table:
     setting, found = asked.refinement()
     parts = {str(c.component): c for c in found}
     found = [parts[name] for name in asked.some_of("components", list(parts))]
-    at, steps = asked.indices(), asked.run.steps
+    at = asked.indices()
     # Refined LLCs are measured at some checkpoints: rows of the others would say nothing.
     at = [i for i in at if any(np.isfinite(c.values[i]) or c.verdicts[i] for c in found)]
     values = {
-        "step": [steps[i] for _ in found for i in at],
+        **_numbers(asked, found, at),
         "component": [str(c.component) for c in found for _ in at],
-        "value": _stacked([c.values for c in found], at),
-        "low": _stacked([c.low for c in found], at),
-        "high": _stacked([c.high for c in found], at),
         "verdict": [c.verdicts[i] for c in found for i in at],
         "reason": [c.reasons[i] for c in found for i in at],
     }
@@ -183,14 +171,11 @@ def heads(asked: Asked) -> Table:
     ]  # fmt: skip
     wanted = set(asked.some_of("components", list(dict.fromkeys(str(c.component) for c in found))))
     found = [c for c in found if c.component in wanted]
-    at, steps = asked.indices(), asked.run.steps
+    at = asked.indices()
     values = {
-        "step": [steps[i] for _ in found for i in at],
+        **_numbers(asked, found, at),
         "component": [str(c.component) for c in found for _ in at],
         "score": [c.id.split("@")[0] for c in found for _ in at],
-        "value": _stacked([c.values for c in found], at),
-        "low": _stacked([c.low for c in found], at),
-        "high": _stacked([c.high for c in found], at),
         "unit": [c.unit for c in found for _ in at],
         "setting": [c.settings for c in found for _ in at],
     }
@@ -198,5 +183,15 @@ def heads(asked: Asked) -> Table:
     return table_of(HEADS, values, about_run(asked))
 
 
-def _stacked(values: Sequence[np.ndarray], at: Sequence[int]) -> np.ndarray:
-    return np.concatenate([np.zeros(0, np.float32), *(v[list(at)] for v in values)])
+def _numbers(asked: Asked, found: Sequence[Curve], at: Sequence[int]) -> dict[str, Any]:
+    """Return steps, values and intervals of some curves at some checkpoints, curve by curve."""
+
+    def stacked(every: Iterable[np.ndarray]) -> np.ndarray:
+        return np.concatenate([np.zeros(0, np.float32), *(values[list(at)] for values in every)])
+
+    return {
+        "step": [asked.run.steps[i] for _ in found for i in at],
+        "value": stacked(c.values for c in found),
+        "low": stacked(c.low for c in found),
+        "high": stacked(c.high for c in found),
+    }

@@ -21,15 +21,14 @@ from dashboard.labels import llc_text
 from dashboard.points import by_setting
 from dashboard.tables.about import about_run
 from dashboard.tables.asked import Asked, bounded, known_name
-from dashboard.tables.table import Column, Table, table_of
+from dashboard.tables.table import STEP, Column, Table, table_of
 
 _LLC, _LOSS = "λ̂, dimensionless", "unit of the loss"
-_STEP = Column("step", "The training step of the checkpoint.", "training steps", "count")
 _VERDICT = Column("verdict", "Whether to believe the estimate.", kind="text")
 _REASON = Column("reason", "Why, in a sentence.", kind="text")
 
 VERDICTS = (
-    _STEP,
+    STEP,
     Column("llc", "The local learning coefficient, paired.", _LLC),
     Column("standard_error", "Its standard error: the larger of the next two.", _LLC),
     Column("chain_error", "From the spread between chains.", _LLC),
@@ -72,7 +71,7 @@ DRAWS = (
 )
 CALIBRATION = (
     Column("sweep", "The sweep's id on the Calibration page.", kind="text"),
-    _STEP,
+    STEP,
     Column("step_size", "ε of the chains."),
     Column("nbeta", "n β of the chains."),
     Column("gamma", "γ of the chains."),

@@ -13,11 +13,10 @@ from dashboard.figures.graphs import GraphSeries
 from dashboard.figures.series import NORMAL_95
 from dashboard.tables.about import about_graph, graph_missing
 from dashboard.tables.asked import Asked
-from dashboard.tables.table import Column, Table, as_decimals, table_of
+from dashboard.tables.table import STEP, Column, Table, as_decimals, table_of
 
 WIDEST_MATRIX = 1_000
 _WEIGHT, _NORM = "1 − cosine, dimensionless", "|change| / |output|, dimensionless"
-_STEP = Column("step", "The training step of the checkpoint.", "training steps", "count")
 
 EDGES = (
     Column("source", "The component that is ablated.", kind="text"),
@@ -35,7 +34,7 @@ MATRIX = (
            "no edge can be, or where it is not kept.", _WEIGHT),
 )  # fmt: skip
 AGREEMENT = (
-    _STEP,
+    STEP,
     Column("rho", "Spearman's rank correlation of the edges' weights with the exact graph's.",
            "−1 to 1"),
     Column("edges", "How many edges it is over.", "edges", "count"),

@@ -17,7 +17,7 @@ from dashboard.arrays import array, decode
 from dashboard.coincidences import NO_GRAPH
 from dashboard.tables.about import about_run
 from dashboard.tables.asked import Asked, bounded
-from dashboard.tables.table import Column, Table, table_of
+from dashboard.tables.table import STEP, Column, Table, table_of
 
 _AT = "training steps; none need be a checkpoint"
 STAGES = (
@@ -45,7 +45,7 @@ PHASES = (
     Column("why", "What the name rests on.", kind="text"),
 )  # fmt: skip
 COMMUNITIES = (
-    Column("step", "The training step of the checkpoint.", "training steps", "count"),
+    STEP,
     Column("component", "The component's name.", kind="text"),
     Column("kind", "head, layer, mlp or io.", kind="text"),
     Column("community", "Its community, matched from checkpoint to checkpoint; empty for none.",
@@ -64,7 +64,7 @@ COINCIDENCE = (
     Column("words", "What the test says, in a sentence.", kind="text"),
 )
 DYNAMICS = (
-    Column("step", "The training step of the checkpoint.", "training steps", "count"),
+    STEP,
     Column("quantity", "pc1, pc2, ..: the place on an axis; left: the distance from the space of "
            "all of these axes; speed; or the distance to a predictor.", kind="text"),
     Column("value", "Its value; empty where nothing is measured."),

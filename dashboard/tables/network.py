@@ -14,9 +14,8 @@ from dashboard.figures.graphs import GraphSeries
 from dashboard.figures.rank_table import rank_rows
 from dashboard.tables.about import about_graph, graph_missing
 from dashboard.tables.asked import Asked, bounded
-from dashboard.tables.table import Column, Table, table_of
+from dashboard.tables.table import STEP, Column, Table, table_of
 
-_STEP = Column("step", "The training step of the checkpoint.", "training steps", "count")
 _COMPONENT = Column("component", "The component's name.", kind="text")
 _KIND = Column("kind", "head, layer, mlp or io.", kind="text")
 _LAYER = Column("layer", "The layer, as it is called.", kind="text")
@@ -38,7 +37,7 @@ RANKS = (
     Column("p", "One-sided, against the same null.", "probability"),
 )  # fmt: skip
 METRIC_ROWS = (
-    _STEP,
+    STEP,
     _COMPONENT,
     _KIND,
     _LAYER,
@@ -51,7 +50,7 @@ METRIC_ROWS = (
     Column("unit", "What one unit of the value is.", kind="text"),
 )
 EFFECTS = (
-    _STEP,
+    STEP,
     _COMPONENT,
     _KIND,
     _LAYER,
@@ -93,8 +92,8 @@ def ranks(asked: Asked) -> Table:
         "z_high": column(f"{role}_z_high"),
         "p": column(f"{role}_p"),
     }
-    unit = METRICS[metric].unit if metric in METRICS else ""
-    about = about_graph(asked, metric=metric, unit=unit, null=f"{role}s against the layer null")
+    null = f"{role}s against the layer null"
+    about = about_graph(asked, metric=metric, unit=_unit(metric), null=null)
     return table_of(RANKS, values, about)
 
 

@@ -34,6 +34,9 @@ class Column:
     kind: Kind = "number"
 
 
+STEP = Column("step", "The training step of the checkpoint.", "training steps", "count")
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Table:
     """Columns of one length.
