@@ -8,6 +8,8 @@ import { KINDS, SHAPES, strokeOpacity, strokeWidth } from "./marks.mjs";
 import { readTop } from "./address.mjs";
 
 const SIGN = "Colour edges by what ablating the component they leave does: red where the loss rises, blue where it falls, grey where its 95 % interval holds 0";
+/** The choice of size that follows the ranks: a menu without a value is no part of a picture. */
+const AS_RANKED = "as-ranked";
 
 /** Build the panel and return its parts. */
 export function buildPanel(model) {
@@ -80,7 +82,8 @@ export function fillTools(parts, model) {
   const focused = document.activeElement?.dataset.menu === "size";
   const ranked = graph?.metrics.find((m) => m.id === model.state.metric)?.name;
   const options = (graph?.metrics ?? []).map((m) => [m.id, m.name]);
-  const size = select({ class: "menu", "data-menu": "size", "aria-label": "Size by", onchange: (e) => model.set({ size: e.target.value }) }, [["", `${ranked}, as ranked`], ...options], model.state.size);
+  const choose = ({ target }) => model.set({ size: target.value === AS_RANKED ? "" : target.value });
+  const size = select({ class: "menu", "data-menu": "size", "aria-label": "Size by", onchange: choose }, [[AS_RANKED, `${ranked}, as ranked`], ...options], model.state.size || AS_RANKED);
   const kinds = new Set(graph?.components.map((c) => c.kind) ?? []);
   parts.legend.replaceChildren(
     ...Object.entries(KINDS).filter(([kind]) => kinds.has(kind)).map(([kind, label]) =>

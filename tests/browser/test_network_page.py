@@ -228,6 +228,7 @@ def test_the_table_ranks_sorts_and_follows_the_step(watched: Watched) -> None:
     largest = float(watched.page.locator(column).inner_text())
     every = watched.page.locator("[col-id=in_strength].ag-cell").all_inner_texts()
     assert largest == max(float(v) for v in every)
+    watched.page.focus("[role=slider]")  # in the table, End goes to its last column
     watched.press("End")
     watched.page.wait_for_function(
         "() => document.querySelector('#rank-step').textContent === 'step 6,000'"

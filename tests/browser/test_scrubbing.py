@@ -190,7 +190,7 @@ def seen(page: Watched) -> list[object]:
     return [
         page.steps(),
         page.page.locator(".node.selected").get_attribute("data-component"),
-        page.page.locator(".segments [aria-pressed=true]").inner_text(),
+        page.page.locator(".segments [data-axis][aria-pressed=true]").inner_text(),
         page.page.eval_on_selector_all(".readout", "n => n.map(x => x.dataset.lane)"),
         page.page.locator("#rank-table tbody").inner_text(),
         page.page.input_value(".typed"),
