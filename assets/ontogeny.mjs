@@ -4,38 +4,24 @@ import { attachMenus } from "./modules/figure_menu.mjs";
 import { closeOpenOnes } from "./modules/closing.mjs";
 import { fillHead } from "./modules/head.mjs";
 import { listenToPrinting } from "./modules/printing.mjs";
-import { mountAcross } from "./modules/across.mjs";
-import { mountBehaviour } from "./modules/behaviour.mjs";
-import { mountCalibration } from "./modules/calibration.mjs";
-import { mountChains } from "./modules/chains.mjs";
-import { mountCoincidence } from "./modules/coincidence.mjs";
-import { mountCompare } from "./modules/compare.mjs";
-import { mountComponent } from "./modules/component.mjs";
-import { mountDevelopment } from "./modules/development.mjs";
-import { mountDynamics } from "./modules/dynamics.mjs";
-import { mountGuide } from "./modules/guide.mjs";
-import { mountJobs } from "./modules/jobs.mjs";
-import { mountNetwork } from "./modules/network.mjs";
-import { mountRefined } from "./modules/refined.mjs";
 import { opened } from "./modules/opened.mjs";
-import { mountRuns } from "./modules/runs.mjs";
 
-/** What fills each page that is more than text. */
-const MOUNTS = {
-  development: mountDevelopment,
-  network: mountNetwork,
-  behaviour: mountBehaviour,
-  dynamics: mountDynamics,
-  refined: mountRefined,
-  coincidence: mountCoincidence,
-  across: mountAcross,
-  compare: mountCompare,
-  calibration: mountCalibration,
-  chains: mountChains,
-  component: mountComponent,
-  runs: mountRuns,
-  guide: mountGuide,
-  jobs: mountJobs,
+/** What fills each page that is more than text: fetched when the page is opened. */
+const PAGES = {
+  development: () => import("./modules/development.mjs"),
+  network: () => import("./modules/network.mjs"),
+  behaviour: () => import("./modules/behaviour.mjs"),
+  dynamics: () => import("./modules/dynamics.mjs"),
+  refined: () => import("./modules/refined.mjs"),
+  coincidence: () => import("./modules/coincidence.mjs"),
+  across: () => import("./modules/across.mjs"),
+  compare: () => import("./modules/compare.mjs"),
+  calibration: () => import("./modules/calibration.mjs"),
+  chains: () => import("./modules/chains.mjs"),
+  component: () => import("./modules/component.mjs"),
+  runs: () => import("./modules/runs.mjs"),
+  guide: () => import("./modules/guide.mjs"),
+  jobs: () => import("./modules/jobs.mjs"),
 };
 let mounted = "";
 let leaving = new AbortController();
@@ -48,11 +34,17 @@ function look() {
   leaving.abort();
   leaving = new AbortController();
   mounted = visit;
-  if (!main) return;
-  attachMenus(main, leaving.signal);
-  const mount = MOUNTS[main.dataset.page];
-  if (mount) mount(main, leaving.signal);
-  else if (document.getElementById("head-actions")) fillHead({}, leaving.signal);
+  if (main) fill(main, leaving.signal);
+}
+
+/** Fill a page by its module, whose `mountName` takes the page and the signal that it was left. */
+async function fill(main, signal) {
+  attachMenus(main, signal);
+  const { page } = main.dataset;
+  if (PAGES[page]) {
+    const module = await PAGES[page]();
+    if (!signal.aborted) module[`mount${page[0].toUpperCase()}${page.slice(1)}`](main, signal);
+  } else if (document.getElementById("head-actions")) fillHead({}, signal);
 }
 
 /** Only the page's own children and two attributes are watched, so that scrubbing costs nothing. */
@@ -70,6 +62,15 @@ function isSameRun(target) {
   return new URLSearchParams(location.search).get("run") === target.searchParams.get("run") && target.searchParams.has("run");
 }
 
+/** Only documents that open at the Network page bring its grid along: see dashboard/preloads.py. */
+function lacksGrid(path) {
+  return path.endsWith("/network") && !window.dash_ag_grid;
+}
+
+window.addEventListener("popstate", () => {
+  if (lacksGrid(location.pathname)) location.reload();
+});
+
 /** Links between our pages change the page, not the document. */
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("header a[href], .jobs-table a[href], .runs-list a[href], a.guide-tour");
@@ -79,7 +80,8 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   for (const open of document.querySelectorAll("header details[open]")) open.open = false;
   if (link.closest(".pages") && isSameRun(target)) target.search = new URL(opened().copy?.() ?? location.href).search;
-  window.dash_clientside.set_props("url", { pathname: target.pathname, search: target.search, href: target.href });
+  if (lacksGrid(target.pathname)) location.assign(target);
+  else window.dash_clientside.set_props("url", { pathname: target.pathname, search: target.search, href: target.href });
 });
 
 closeOpenOnes();

@@ -51,6 +51,7 @@ from dashboard.pages import (
     states,
 )
 from dashboard.payloads import Payloads
+from dashboard.preloads import PreloadingDash
 from dashboard.security import content_policy, secure
 from dashboard.selection import choose_run, is_embedded
 from dashboard.stages import Stagings
@@ -105,7 +106,7 @@ def create_app(
     """
     library = Library(store)
     context = Context(library, Payloads(library, path_prefix), Jobs(store), path_prefix)
-    app = Dash(
+    app = PreloadingDash(
         __name__,
         title="Ontogeny",
         update_title="",

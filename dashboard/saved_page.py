@@ -16,7 +16,8 @@ from pathlib import Path
 
 from markupsafe import escape
 
-_IMPORT = re.compile(r"""((?:\bfrom|\bimport)\s*\(?\s*")\./([\w]+\.mjs)(")""")
+from dashboard.modules import IMPORT, reachable
+
 # What a saved page can do without: it is saved already.
 _LEFT_OUT = frozenset({"page_file.mjs"})
 _START = (
@@ -90,7 +91,7 @@ def saved_page(
     """
     name = re.sub(r"\W", "", page)
     mount = f"mount{name.capitalize()}"
-    modules = reachable(assets / "modules", ["saved.mjs", f"{name}.mjs"])
+    modules = reachable(assets / "modules", ["saved.mjs", f"{name}.mjs"], without=_LEFT_OUT)
     lacks = escape(f" Left out, since it needs a server: {', '.join(without)}.") if without else ""
     note = _NOTE.format(origin=ORIGIN, saved=SAVED, version=escape(version), lacks=lacks)
     styles = "\n".join(p.read_text("utf-8") for p in sorted(assets.glob("*.css")))
@@ -109,26 +110,13 @@ def saved_page(
     )
 
 
-def reachable(folder: Path, names: list[str]) -> dict[str, str]:
-    """Return modules and all that they import, at once or later: source by name, in order."""
-    found: dict[str, str] = {}
-    left = list(names)
-    while left:
-        name = left.pop()
-        if name in found or name in _LEFT_OUT:
-            continue
-        found[name] = (folder / name).read_text("utf-8")
-        left += [imported for _, imported, _ in _IMPORT.findall(found[name])]
-    return dict(sorted(found.items()))
-
-
 def _import_map(modules: Mapping[str, str]) -> dict[str, str]:
     return {f"ontogeny/{name}": _address(_bare(source)) for name, source in modules.items()}
 
 
 def _bare(source: str) -> str:
     """Return a module's source with bare names for the modules that it imports."""
-    return _IMPORT.sub(r"\1ontogeny/\2\3", source)
+    return IMPORT.sub(r"\1ontogeny/\2\3", source)
 
 
 def _address(source: str) -> str:

@@ -41,10 +41,17 @@ function halved(rank) {
 
 /** Give a metric the ends of its intervals, of which the file holds the parts beside the value, and twice the ranks. */
 function addInterval(metric) {
-  metric.low = metric.values.map((value, i) => value - metric.below[i]);
-  metric.high = metric.values.map((value, i) => value + metric.above[i]);
-  metric.rankLow = Float32Array.from(metric.rankLow, halved);
-  metric.rankHigh = Float32Array.from(metric.rankHigh, halved);
+  const { values, below, above, rankLow, rankHigh } = metric;
+  later(metric, "low", () => values.map((value, i) => value - below[i]));
+  later(metric, "high", () => values.map((value, i) => value + above[i]));
+  later(metric, "rankLow", () => Float32Array.from(rankLow, halved));
+  later(metric, "rankHigh", () => Float32Array.from(rankHigh, halved));
+}
+
+/** Give an object a field that is made when it is first read: most metrics are never looked at. */
+function later(object, name, make) {
+  const settle = (value) => (Object.defineProperty(object, name, { value, configurable: true, enumerable: true, writable: true }), value);
+  Object.defineProperty(object, name, { get: () => settle(make()), configurable: true, enumerable: true });
 }
 
 /** Return 16-bit floats as 32-bit floats; every browser can do this, not every one has Float16Array. */

@@ -1,45 +1,61 @@
 /** The bridge to the Plotly figure of the lanes: asks Python for it, measures it, and zooms it. */
 
 import { createAxisChoice } from "./axis_choice.mjs";
-import { byId, element, select, setText } from "./elements.mjs";
+import { byId, element, select, setClass, setText } from "./elements.mjs";
 import { laneOptions, paintGhost } from "./lanes.mjs";
 
 const VIEW_FIELDS = ["graph", "axis", "lanes", "metric", "component", "scheme", "compact", "smooth", "payload"];
 const MOVED = 4;
 
-/** Build the lanes panel's head, follow the figure, and return `update(model, changed)`. */
+/**
+ * Build the lanes panel's head, follow the figure, and return `update(model, changed)`. The first
+ * answer says where the lanes lie before Plotly, which is large, has come to draw them.
+ */
 export function createPlot(model, lanes, signal) {
   const stage = byId("lanes-stage");
+  const place = stage.querySelector(".lanes-figure");
   const head = buildHead(model);
   let figure = null;
   let shown = null;
+  let asked = false;
+  let missed = false;
 
   function follow() {
-    const found = stage.querySelector(".js-plotly-plot");
+    const found = place.querySelector(".js-plotly-plot");
+    if (!found && place.dataset.lanes) adopt(JSON.parse(place.dataset.lanes));
     if (!found || found === figure) return;
     figure = found;
-    figure.on("plotly_afterplot", adopt);
-    adopt();
+    figure.on("plotly_afterplot", () => adopt(figure.layout?.meta));
+    adopt(figure.layout?.meta);
+    if (missed) ask();
   }
 
-  /** Take over a figure that Plotly has just drawn. */
-  function adopt() {
-    const meta = figure.layout?.meta;
-    if (!meta || !meta.lanes.length) return;
-    if (meta !== shown) {
-      shown = meta;
-      stage.classList.add("drawn");
+  /** Take over where the lanes of a figure lie. */
+  function adopt(meta) {
+    if (!meta?.lanes.length) return;
+    setClass(stage, "drawn", figure !== null);
+    const text = JSON.stringify(meta);
+    if (text !== shown?.text) {
+      shown = { ...meta, text };
       stage.style.setProperty("--lanes-height", `${meta.height}px`);
       measure();
       lanes.adopt(meta);
-      window_();
     } else measure();
+    window_();
+  }
+
+  /** Ask Python for the figure of the view; until the first is there, only once. */
+  function ask() {
+    missed = asked && !figure;
+    if (missed) return;
+    asked = true;
+    window.dash_clientside.set_props(figure ? "view" : "first-view", { data: viewOf(model) });
   }
 
   /** Note where the plot area is, in the window; the dock lies under it. */
   function measure() {
     if (!shown) return;
-    const box = figure.getBoundingClientRect();
+    const box = place.getBoundingClientRect();
     model.place({ left: shown.left, right: shown.right, figure: box });
   }
 
@@ -48,15 +64,15 @@ export function createPlot(model, lanes, signal) {
     const { axis } = model;
     if (!figure || !shown || shown.axis !== axis.kind || !window.Plotly) return;
     const ticks = axis.ticks(model.plot.width);
-    window.Plotly.relayout(figure, {
-      "xaxis.range": [axis.low, axis.high],
-      "xaxis.tickvals": ticks.map((t) => axis.placeOf(t.step)),
-      "xaxis.ticktext": ticks.map((t) => axis.label(t.step)),
-    });
+    const range = [axis.low, axis.high];
+    const [tickvals, ticktext] = [ticks.map((t) => axis.placeOf(t.step)), ticks.map((t) => axis.label(t.step))];
+    const { xaxis = {} } = figure.layout;
+    if (near(range, xaxis.range) && near(tickvals, xaxis.tickvals) && ticktext.join() === xaxis.ticktext.join()) return;
+    window.Plotly.relayout(figure, { "xaxis.range": range, "xaxis.tickvals": tickvals, "xaxis.ticktext": ticktext });
   }
 
   const watcher = new MutationObserver(follow);
-  watcher.observe(stage, { childList: true, subtree: true });
+  watcher.observe(place, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-lanes"] });
   const sizes = new ResizeObserver(() => {
     measure();
     if (shown) window_();
@@ -67,7 +83,7 @@ export function createPlot(model, lanes, signal) {
   point(lanes.parts, model, signal);
 
   function update(_, changed) {
-    if (VIEW_FIELDS.some((name) => changed.has(name))) ask(model);
+    if (VIEW_FIELDS.some((name) => changed.has(name))) ask();
     if (changed.has("zoom")) window_();
     if (changed.has("payload") || changed.has("graph") || changed.has("lanes")) fillAdd(head.add, model);
     paintHead(head, model);
@@ -75,22 +91,23 @@ export function createPlot(model, lanes, signal) {
   return { update, measure };
 }
 
-/** Send the view to Python, which answers with a figure. */
-function ask({ payload, state }) {
-  window.dash_clientside.set_props("view", {
-    data: {
-      run: payload.run.name,
-      revision: payload.address,
-      graph: state.graph,
-      axis: state.axis,
-      lanes: state.lanes,
-      metric: state.metric,
-      component: state.component,
-      theme: state.scheme,
-      compact: state.compact,
-      smooth: state.smooth,
-    },
-  });
+function near(numbers, others = []) {
+  return numbers.length === others.length && numbers.every((v, i) => Math.abs(v - others[i]) < 1e-4);
+}
+
+function viewOf({ payload, state }) {
+  return {
+    run: payload.run.name,
+    revision: payload.address,
+    graph: state.graph,
+    axis: state.axis,
+    lanes: state.lanes,
+    metric: state.metric,
+    component: state.component,
+    theme: state.scheme,
+    compact: state.compact,
+    smooth: state.smooth,
+  };
 }
 
 function buildHead(model) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from dash import Dash, Input, Output, dcc, html, no_update
@@ -21,7 +22,6 @@ from dashboard.figures.series import Curve
 from dashboard.panels import behind
 from dashboard.selection import View, default_lanes, view_from_json
 from dashboard.shell import labelled, moved_by_slider, run_page
-from dashboard.theme import theme
 
 PATH = "/"
 TITLE = "Development"
@@ -35,14 +35,27 @@ def layout(context: Context, search: str) -> Any:
 def _layout(context: Context, run: Run) -> Any:
     development = context.library.development(run.name)
     return moved_by_slider(
-        context, run, "development", [_graph_panel(), _rank_panel(), _lanes_panel(development)],
+        context, run, "development", [_graph_panel(), _rank_panel(), _lanes_panel()],
         class_name="development", lanes=default_lanes(development, _first_graph(development)),
-        extra=[dcc.Store(id=ids.VIEW)],
+        extra=[dcc.Store(id=ids.FIRST_VIEW), dcc.Store(id=ids.VIEW)],
     )  # fmt: skip
 
 
 def register(app: Dash, context: Context) -> None:
-    """Draw the lanes whenever the reader commits another view of them."""
+    """Draw the lanes at first, and whenever the reader commits another view of them.
+
+    The figure comes with the first view, so that Plotly is fetched after the page's own modules.
+    """
+
+    @app.callback(
+        Output(ids.LANES_PLACE, "children"),
+        Output(ids.LANES_PLACE, "data-lanes"),
+        Input(ids.FIRST_VIEW, "data"),
+        prevent_initial_call=True,
+    )
+    def draw_first(value: dict[str, Any] | None) -> Any:
+        view = view_from_json(value or {})
+        return no_update if view is None else first_lanes(context, view)
 
     @app.callback(
         Output(ids.LANES_FIGURE, "figure"), Input(ids.VIEW, "data"), prevent_initial_call=True
@@ -50,6 +63,20 @@ def register(app: Dash, context: Context) -> None:
     def draw(value: dict[str, Any] | None) -> Any:
         view = view_from_json(value or {})
         return no_update if view is None else draw_lanes(context, view)
+
+
+def first_lanes(context: Context, view: View) -> Any:
+    """Return what draws the lanes of a view, and as JSON where each lane lies."""
+    figure = draw_lanes(context, view)
+    if figure is no_update:
+        return no_update
+    graph = dcc.Graph(
+        id=ids.LANES_FIGURE,
+        figure=figure,
+        responsive=True,
+        config={"displayModeBar": False, "staticPlot": True},
+    )
+    return graph, json.dumps(figure.layout.meta)
 
 
 def draw_lanes(context: Context, view: View) -> Any:
@@ -120,15 +147,8 @@ def _rank_panel() -> html.Section:
     )
 
 
-def _lanes_panel(development: Development) -> html.Section:
-    empty = lanes_figure(development.run.steps, [], axis="log", theme=theme("light"))
-    graph = dcc.Graph(
-        id=ids.LANES_FIGURE,
-        figure=empty,
-        responsive=True,
-        config={"displayModeBar": False, "staticPlot": True},
-    )
-    figure = html.Div(graph, className="lanes-figure")
+def _lanes_panel() -> html.Section:
+    figure = html.Div(id=ids.LANES_PLACE, className="lanes-figure")
     stage = html.Div([figure, html.Div(id="lanes-overlay")], id="lanes-stage")
     return html.Section(
         [html.Div(id="lanes-head", className="panel-head"), stage],

@@ -10,11 +10,11 @@ from playwright.sync_api import sync_playwright
 
 from compute.records import from_bytes, to_bytes
 from compute.store import Store
-from dashboard.development import condense
 from dashboard.figures.edges import KEPT_EDGES
 from dashboard.figures.graphs import GraphPoint
 from dashboard.library import Library
 from dashboard.payload import encode
+from dashboard.points import condense
 from tests.browser.conftest import DESKTOP, FLAGS, Watched, chromium, served
 from tests.dashboard import more_graphs, synthetic
 

@@ -27,6 +27,9 @@ FLAGS = [
     "--no-first-run",
 ]
 DESKTOP = {"width": 1440, "height": 1010}
+# The values stand beside the lanes before Plotly has drawn them.
+LANES_DRAWN = """() => !document.querySelector('.lanes-figure[data-lanes]')
+  || document.querySelector('.lanes-figure .main-svg')"""
 MISSING, FAILED = 40, 90
 REASON = "2 of 4 chains diverged at step_size 0.001; calibrate with a smaller one"
 
@@ -116,6 +119,7 @@ class Watched:
         """Go to an address and wait until the page is drawn."""
         self.page.goto(self.url + path)
         self.page.wait_for_selector(wait, timeout=60_000)
+        self.page.wait_for_function(LANES_DRAWN)
         self.settle()
         return self
 

@@ -176,6 +176,7 @@ def test_the_address_holds_the_view(watched: Watched, site: Site) -> None:
     watched.page.select_option("[aria-label='Add a lane']", "rhat")
     watched.press("End")
     watched.page.wait_for_function("() => location.search.includes('step=6000')")
+    watched.page.wait_for_selector("[data-lane=rhat]")
     shared = watched.page.url.removeprefix(site.url)
     before = seen(watched)
     watched.open(shared)

@@ -12,8 +12,8 @@ from dash import dcc, html
 from compute.store import Store
 from dashboard.factory import ASSETS, PAGES, create_app
 from dashboard.markup import markup
+from dashboard.modules import reachable
 from dashboard.panels import TABLES, behind
-from dashboard.saved_page import reachable
 from tests.dashboard import synthetic
 
 

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from compute.store import Store
+from dashboard.factory import PAGES, create_app
+from dashboard.modules import reachable
+
+ASSETS = Path(__file__).parents[2] / "assets"
+ENTRY = (ASSETS / "ontogeny.mjs").read_text("utf-8")
+
+
+@pytest.fixture
+def visitor(tmp_path: Path) -> Iterator[FlaskClient]:
+    store = Store(tmp_path / "store")
+    yield create_app(store, path_prefix="/lab/").server.test_client()
+    store.close()
+
+
+def modules_of(document: str) -> set[str]:
+    return set(re.findall(r'rel="modulepreload" href="/lab/assets/modules/(\w+\.mjs)"', document))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.TITLE)
+def test_a_document_names_what_its_page_imports_and_no_other_pages(
+    visitor: FlaskClient, page: object
+) -> None:
+    path: str = page.PATH  # type: ignore[attr-defined]
+    named = modules_of(visitor.get(f"/lab{path}").text)
+    entry = f"{path.strip('/') or 'development'}.mjs"
+    assert entry in named
+    entries = {f"{p.PATH.strip('/') or 'development'}.mjs" for p in PAGES}
+    assert named & entries == {entry}
+    assert set(reachable(ASSETS / "modules", [entry], later=False)) <= named
+    assert all((ASSETS / "modules" / name).is_file() for name in named)
+
+
+def test_the_entry_knows_the_module_of_every_page() -> None:
+    fetched = set(re.findall(r'import\("\./modules/(\w+)\.mjs"\)', ENTRY))
+    assert fetched == {page.PATH.strip("/") or "development" for page in PAGES}
+
+
+def test_what_is_imported_later_is_not_fetched_at_once() -> None:
+    at_once = reachable(ASSETS / "modules", ["figure_menu.mjs"], later=False)
+    assert "figure_files.mjs" not in at_once
+    assert "figure_files.mjs" in reachable(ASSETS / "modules", ["figure_menu.mjs"])
+
+
+def test_the_grid_comes_with_the_page_that_has_one_only(visitor: FlaskClient) -> None:
+    assert "/dash_ag_grid/" in visitor.get("/lab/network").text
+    for path in ("/lab/", "/lab/guide", "/lab/compare"):
+        document = visitor.get(path).text
+        assert "/dash_ag_grid/" not in document
+        assert "/dash-renderer/" in document
+
+
+def test_an_address_without_a_page_has_a_document(visitor: FlaskClient) -> None:
+    assert modules_of(visitor.get("/lab/nowhere").text) == set()
