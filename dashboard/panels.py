@@ -68,7 +68,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "attention": "attention",
         "curves": "metrics",
     },
-    "compare": {},
+    "compare": {"across-lanes": "curves"},
     "across": {
         "across-lanes": "curves",
         "across-values": "curves",

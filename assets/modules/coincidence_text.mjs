@@ -3,7 +3,7 @@
 import { VERDICTS } from "./coincidence_model.mjs";
 import { element } from "./elements.mjs";
 import { number, step as formatStep } from "./format.mjs";
-import { save } from "./saving.mjs";
+import { saveCsv } from "./saving.mjs";
 
 const TINY = 0.01;
 
@@ -43,11 +43,5 @@ export function forRun(model, reason) {
 
 /** Return a button that saves rows, the first of which is the head, as a CSV file. */
 export function saveButton(name, rows) {
-  return element("button", { type: "button", class: "text-button", text: "Download CSV", onclick: () => save(csvOf(rows()), name()) });
-}
-
-function csvOf(rows) {
-  const quoted = (cell) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
-  const text = rows.map((row) => row.map((cell) => quoted(String(cell ?? ""))).join(",")).join("\n");
-  return new Blob([`${text}\n`], { type: "text/csv" });
+  return element("button", { type: "button", class: "text-button", text: "Download CSV", onclick: () => saveCsv(rows(), name()) });
 }

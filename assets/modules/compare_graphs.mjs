@@ -6,8 +6,10 @@ import { createPicture } from "./compare_picture.mjs";
 import { decimals, largest, number } from "./format.mjs";
 import { drawnChanges } from "./compare_edges.mjs";
 import { drawnEdges } from "./edges.mjs";
+import { edgesTable } from "./compare_files.mjs";
 import { metricOf, rowsOf } from "./compare_values.mjs";
 import { createTools } from "./compare_tools.mjs";
+import { offerTable } from "./saving.mjs";
 import { shareText, sideText } from "./compare_text.mjs";
 import { pointAt } from "./compare_reading.mjs";
 
@@ -21,6 +23,7 @@ export function createGraphs(model, signal) {
   byId("compare-graphs-head").querySelector(".panel-step").remove();
   const views = Object.fromEntries(SIDES.map((side) => [side, createView(side)]));
   const tools = createTools(model);
+  offerTable(body, () => edgesTable(model));
   body.replaceChildren(element("div", { class: "compare-three" }, ...SIDES.map((side) => views[side].node)), tools.node);
   for (const side of SIDES) {
     const view = views[side];

@@ -7,6 +7,7 @@ import { fetchPayload } from "./payload.mjs";
 import { fetched } from "./live.mjs";
 import { loadPrompts } from "./compare_prompts.mjs";
 import { nearestIndex } from "./axis.mjs";
+import { opened } from "./opened.mjs";
 import { readTop } from "./address.mjs";
 import { step as formatStep } from "./format.mjs";
 
@@ -116,7 +117,7 @@ function swap(model) {
   const { other, index, against, beside } = state;
   if (!beside || against < 0) return;
   if (!other) return model.set({ index: against, against: index, playing: false });
-  const query = new URLSearchParams(location.search);
+  const query = new URL(opened().copy?.() ?? location.href).searchParams;
   for (const [name, value] of Object.entries({ run: other, step: beside.steps[against], with: model.run, against: payload.steps[index] })) query.set(name, value);
   for (const name of ["lanes", "zoom", "turns", "since"]) query.delete(name);
   const search = `?${query.toString()}`;

@@ -5,7 +5,9 @@ import { decimals, largest, number } from "./format.mjs";
 import { element, setAttribute, setClass, setText, svg } from "./elements.mjs";
 import { intervalText, rankText, signed } from "./compare_text.mjs";
 import { metricOf, rowsOf } from "./compare_values.mjs";
+import { offerTable } from "./saving.mjs";
 import { rankAll } from "./ranking.mjs";
+import { ranksTable } from "./compare_files.mjs";
 import { whyUnpaired } from "./compare_model.mjs";
 
 const WIDTH = 120;
@@ -30,6 +32,7 @@ export function createRanks(model) {
   const method = element("p", { class: "panel-words" });
   const empty = element("p", { class: "quiet", hidden: true });
   body.replaceChildren(element("div", { class: "compare-scroll", tabindex: 0, role: "region", "aria-label": "Difference of ranks" }, element("table", { class: "compare-table" }, element("thead", {}, element("tr", {}, ...heads)), rows)), empty, method);
+  offerTable(body, () => ranksTable(model));
   let built = [];
 
   function update(_, changed) {

@@ -2,7 +2,9 @@
 
 import { anyOf, onSize, panelBody } from "./network_panel.mjs";
 import { element, setAttribute, setClass, setText, svg } from "./elements.mjs";
+import { offerTable } from "./saving.mjs";
 import { rankText } from "./compare_text.mjs";
+import { ranksTable } from "./compare_files.mjs";
 import { rowsOf } from "./compare_values.mjs";
 
 const [SIDE, TOP, LEAST] = [96, 20, 13];
@@ -16,6 +18,7 @@ export function createSlopes(model, signal) {
   const picture = svg("svg", { role: "img", "aria-label": "Ranks at A and at B; the table has them as numbers" });
   const canvas = element("div", { class: "slope-canvas" }, picture);
   body.replaceChildren(canvas);
+  offerTable(body, () => ranksTable(model));
   let size = { width: 0, height: 0 };
   let items = [];
   onSize(canvas, signal, (width, height) => {

@@ -52,7 +52,7 @@ function assemble(model, store, signal) {
   const playback = createPlayback(model, signal);
   const lanes = createLanes(model, signal);
   const graph = createGraph(model, signal);
-  const panels = [createPlot(model, lanes, signal), createDock(model, playback, signal), graph, createRanks(model), createBump(model, signal), lanes];
+  const panels = [createPlot(model, lanes, signal), createDock(model, playback, signal), graph, createRanks(model, signal), createBump(model, signal), lanes];
   const marks = byId("main").querySelectorAll("[data-step]");
   const spoken = element("p", { class: "spoken", "aria-live": "polite" });
   byId("main").append(spoken);

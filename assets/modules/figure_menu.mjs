@@ -4,6 +4,7 @@ import { element, svg } from "./elements.mjs";
 import { copied } from "./copying.mjs";
 import { note } from "./note.mjs";
 import { opened } from "./opened.mjs";
+import { saveCsv, tableOffer } from "./saving.mjs";
 import { scheme } from "./head.mjs";
 import { tablesOf } from "./figure_tables.mjs";
 
@@ -48,8 +49,14 @@ function entriesOf(panel, menu) {
     picture("Save PNG, large", `${size(3)} pixels wide`, async (l) => (await files()).savePng(panel, 3, l)),
     ...(dark ? [element("p", { class: "figure-row" }, print)] : []),
     ...(sweeps(panel) ? [picture("Save sweep …", "every checkpoint as a frame: GIF or WebM", async () => (await import("./sweep_dialog.mjs")).openSweep(panel))] : []),
+    ...(tableOffer(panel) ? [picture("Save CSV", "every number of this panel as it is now", () => saveOffer(panel))] : []),
     ...tablesOf(panel).flatMap(dataRows),
   ];
+}
+
+function saveOffer(panel) {
+  const { name, rows } = tableOffer(panel)();
+  saveCsv(rows, name);
 }
 
 function flip(button) {

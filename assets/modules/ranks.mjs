@@ -1,11 +1,13 @@
 /**
- * The rank table: one row for each rank, filled anew at every step. Of very many components the
- * first ranks are shown, and the selected one below them, wherever it stands.
+ * The rank table: one row for each rank, filled anew at every step, those out of sight when the
+ * page rests. Of very many components the first ranks are shown, and the selected one below them,
+ * wherever it stands.
  */
 
 import { byId, element, select, setAttribute, setClass, setText, svg } from "./elements.mjs";
 import { decimals, largest, number, step as formatStep } from "./format.mjs";
 import { isTied, orderAt, placeIn, rankAll, rankEnds } from "./ranking.mjs";
+import { createSight } from "./sight.mjs";
 import { fillAbsence } from "./coverage.mjs";
 
 const WIDTH = 96;
@@ -20,7 +22,7 @@ const BESIDE = {
 };
 
 /** Build the rank panel's head and table and return their `update(model, changed)`. */
-export function createRanks(model) {
+export function createRanks(model, signal) {
   const slot = element("h2", { class: "slot" });
   const fact = element("span", { class: "panel-fact" });
   byId("rank-head").replaceChildren(slot, element("span", { class: "panel-step", "data-step": "ranks" }), fact);
@@ -39,9 +41,12 @@ export function createRanks(model) {
     value, beside, scale, element("th", { class: "interval", text: "95 %", scope: "col" }),
     element("th", { scope: "col" }, since),
   );
-  byId("rank-table").replaceChildren(element("table", {}, element("thead", {}, head), body), state);
+  const table = byId("rank-table");
+  table.replaceChildren(element("table", {}, element("thead", {}, head), body), state);
   let rows = [];
   const beyond = newRow(model);
+  const draw = (wanted) => paint(model, { rows, beyond, wanted }, state, scale);
+  const sight = createSight(table, model.store, () => draw(() => true), signal);
   const rest = element("td");
   const tail = element("tr", { class: "rest" }, element("td"), rest);
 
@@ -65,7 +70,8 @@ export function createRanks(model) {
     if (changed.has("payload") || changed.has("graph")) rebuild();
     else if (changed.has("metric") && slot.firstChild.nodeName === "SELECT") slot.firstChild.value = model.state.metric;
     paintHead({ value, beside }, model);
-    paint(model, { rows, beyond }, state, scale);
+    draw(sight.holds);
+    sight.atRest(() => draw((place) => !sight.holds(place)));
     paintReference(model, since);
   }
   return { update };
@@ -92,7 +98,8 @@ function newRow(model) {
   return { node, cells, place, spread, dot, name, button, zero, line, point };
 }
 
-function paint(model, { rows, beyond }, absent, scale) {
+/** Fill the rows at the places that are `wanted`, and the selected one, which stays in sight. */
+function paint(model, { rows, beyond, wanted }, absent, scale) {
   const { payload, state } = model;
   const graph = payload.graphs[state.graph];
   const metric = graph?.metrics.find((m) => m.id === state.metric);
@@ -111,8 +118,11 @@ function paint(model, { rows, beyond }, absent, scale) {
   const places = placesOf(metric);
   beyond.node.hidden = true;
   orderAt(metric, n, state.index).forEach((c, place) => {
-    const row = rows[place] ?? (graph.components[c].name === state.component ? beyond : null);
+    const selected = graph.components[c].name === state.component;
+    const row = rows[place] ?? (selected ? beyond : null);
     if (!row) return;
+    setClass(row.node, "selected", selected);
+    if (!selected && !wanted(place)) return;
     row.node.hidden = false;
     const i = state.index * n + c;
     const ranked = { now: rank[i], then: rank[state.since * n + c], tied: isTied(rank, n, state.index, c), ends: rankEnds(metric, i) };
@@ -182,7 +192,6 @@ function paintRow(row, component, { value, low, high }, { ranked, range, places 
     setAttribute(row.line, "x2", x(high));
   }
   paintChange(row.cells[6], there && ranked.then ? ranked.then - ranked.now : null);
-  setClass(row.node, "selected", component.name === state.component);
   setAttribute(row.button, "aria-pressed", String(component.name === state.component));
 }
 

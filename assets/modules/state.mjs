@@ -4,7 +4,8 @@
  * Return a state that starts as `initial`.
  *
  * `set` takes some of its fields; `subscribe` takes a function of the state and the set of the
- * names of changed fields. However often `set` is called, listeners run once a frame.
+ * names of changed fields. However often `set` is called, listeners run once a frame; `isDue` says
+ * whether they will run in the next.
  */
 export function createState(initial) {
   const state = { ...initial };
@@ -31,6 +32,7 @@ export function createState(initial) {
   return {
     get: () => state,
     set,
+    isDue: () => frame !== 0,
     subscribe: (listener) => listeners.push(listener),
     stop: () => {
       cancelAnimationFrame(frame);

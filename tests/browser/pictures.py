@@ -1,11 +1,15 @@
-"""Takes the README's pictures from a store: ``python -m tests.browser.pictures STORE``."""
+"""Takes pictures of every page from a store: ``python -m tests.browser.pictures STORE [PAGE ..]``.
+
+Wide and narrow, light and dark; the README shows some, and ``assets/pictures/README.md`` all.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from compute.store import Store
 from tests.browser.conftest import FLAGS, Watched, chromium, served
@@ -32,24 +36,64 @@ VIEWS = {
     ),
     "dynamics": ("/dynamics?run=attention_only&step=1287", 1100, ".way-line"),
     "coincidence": ("/coincidence?run=stdlib_lm&step=819", 1200, ".verdict-list"),
+    "across": ("/across?run=stdlib_lm&with=attention_only&step=819", 1100, ".across-lane"),
+    "jobs": ("/jobs", 700, ".jobs h2"),
+    "guide": ("/guide", 1100, ".guide h2"),
 }  # fmt: skip
+WIDE, NARROW, NARROW_HEIGHT = 1440, 390, 1500
+SCHEMES = ("light", "dark")
+HEAD = """# Every page, wide and narrow, light and dark
+
+Taken with `python -m tests.browser.pictures STORE` of the developments that ship.
+"""
 
 
-def main(folder: Path) -> None:
-    """Write the pictures of the pages, light and dark."""
+def main(folder: Path, names: Sequence[str]) -> None:
+    """Write the pictures of the pages, and the document that shows them all."""
     PLACE.mkdir(exist_ok=True)
     with served(Store(folder)) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        for scheme in ("light", "dark"):
-            for name, (address, height, drawn) in VIEWS.items():
-                size = {"width": 1440, "height": height}
-                context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
-                page = Watched(context.new_page(), url).open(address, drawn)
-                page.settle()
-                page.page.screenshot(path=PLACE / f"{name}-{scheme}.png")
-                context.close()
+        for name in names or VIEWS:
+            for scheme in SCHEMES:
+                take(browser, url, name, scheme, narrow=False)
+                take(browser, url, name, scheme, narrow=True)
         browser.close()
+    (PLACE / "README.md").write_text(gallery(), encoding="utf-8")
+
+
+def take(browser: Browser, url: str, name: str, scheme: str, *, narrow: bool) -> None:
+    """Take one picture of a page."""
+    address, height, drawn = VIEWS[name]
+    size = (
+        {"width": NARROW, "height": NARROW_HEIGHT} if narrow else {"width": WIDE, "height": height}
+    )
+    context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+    context.set_default_timeout(300_000)
+    page = Watched(context.new_page(), url).open(address, drawn)
+    page.settle()
+    page.page.screenshot(path=PLACE / file_name(name, scheme, narrow=narrow))
+    context.close()
+
+
+def file_name(name: str, scheme: str, *, narrow: bool) -> str:
+    """Return the name of a picture's file."""
+    return f"{name}-narrow-{scheme}.png" if narrow else f"{name}-{scheme}.png"
+
+
+def gallery() -> str:
+    """Return the document that shows every picture."""
+    parts = [HEAD]
+    for name in VIEWS:
+        parts.append(f"\n## {name.capitalize()}\n")
+        for narrow in (False, True):
+            width = 195 if narrow else 405
+            parts += [
+                f'<img src="{file_name(name, scheme, narrow=narrow)}" width="{width}" '
+                f'alt="{name.capitalize()}, {"narrow" if narrow else "wide"}, {scheme}">'
+                for scheme in SCHEMES
+            ]
+    return "\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])
