@@ -34,7 +34,7 @@ VIEWS = {
     "behaviour": (
         "/behaviour?run=attention_only&step=3000&component=L1H2", 1500, ".norm-row[data-norm]",
     ),
-    "dynamics": ("/dynamics?run=attention_only&step=1287", 1100, ".way-line"),
+    "dynamics": ("/dynamics?run=attention_only&step=1287", 1100, ".way-mark"),
     "coincidence": ("/coincidence?run=stdlib_lm&step=819", 1200, ".verdict-list"),
     "across": ("/across?run=stdlib_lm&with=attention_only&step=819", 1100, ".across-lane"),
     "jobs": ("/jobs", 700, ".jobs h2"),
