@@ -4,7 +4,7 @@ import { attachMenus } from "./modules/figure_menu.mjs";
 import { closeOpenOnes } from "./modules/closing.mjs";
 import { fillHead } from "./modules/head.mjs";
 import { listenToPrinting } from "./modules/printing.mjs";
-import { opened } from "./modules/opened.mjs";
+import { addressOf } from "./modules/opened.mjs";
 
 /** What fills each page that is more than text: fetched when the page is opened. */
 const PAGES = {
@@ -79,7 +79,7 @@ document.addEventListener("click", (event) => {
   if (target.origin !== location.origin || link.target || link.closest(".views")) return;
   event.preventDefault();
   for (const open of document.querySelectorAll("header details[open]")) open.open = false;
-  if (link.closest(".pages") && isSameRun(target)) target.search = new URL(opened().copy?.() ?? location.href).search;
+  if (link.closest(".pages") && isSameRun(target)) target.search = new URL(addressOf()).search;
   if (lacksGrid(target.pathname)) location.assign(target);
   else window.dash_clientside.set_props("url", { pathname: target.pathname, search: target.search, href: target.href });
 });

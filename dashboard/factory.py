@@ -53,7 +53,7 @@ from dashboard.pages import (
 from dashboard.payloads import Payloads
 from dashboard.preloads import PreloadingDash
 from dashboard.security import content_policy, secure
-from dashboard.selection import choose_run, is_embedded
+from dashboard.selection import choose_run, is_embedded, page_path
 from dashboard.stages import Stagings
 from dashboard.tables.sources import Sources
 
@@ -165,7 +165,7 @@ def _register(app: Dash, context: Context) -> None:
 
 def show_page(context: Context, pathname: str, search: str) -> list[Any]:
     """Return what stands at an address; a store in trouble gives the reason, not a trace."""
-    path = "/" + pathname.removeprefix(context.prefix).strip("/")
+    path = page_path(pathname, context.prefix)
     page = next((p for p in PAGES if path == p.PATH), None)
     try:
         runs = context.library.store.runs()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import flask
 from dash import Dash
 
 from dashboard.modules import reachable
+from dashboard.selection import page_path
 
-_EVERYWHERE = ("closing", "figure_menu", "head", "opened", "printing")
 _SCRIPT = re.compile(r"<script[^>]*></script>\s*")
 _GRID, _HAS_GRID = "/dash_ag_grid/", "/network"
+_FIRST = "development"  # its path is the prefix alone
 
 
 class PreloadingDash(Dash):
@@ -23,8 +25,10 @@ class PreloadingDash(Dash):
     def interpolate_index(self, css: str = "", scripts: str = "", **parts: Any) -> str:  # type: ignore[override]
         """Return the document of the page at the address that was asked for."""
         prefix: str = self.config.requests_pathname_prefix
-        path = "/" + flask.request.path.removeprefix(prefix).strip("/")
-        links = module_links(Path(self.config.assets_folder) / "modules", path, prefix)
+        path = page_path(flask.request.path, prefix)
+        modules = page_modules(Path(self.config.assets_folder)).get(path, ())
+        link = f'<link rel="modulepreload" href="{prefix}assets/modules/%s">'
+        links = "".join(link % module for module in modules)
         return super().interpolate_index(
             css=css + links, scripts=needed_scripts(scripts, path), **parts
         )
@@ -42,11 +46,14 @@ def needed_scripts(scripts: str, path: str) -> str:
 
 
 @functools.cache
-def module_links(folder: Path, path: str, prefix: str) -> str:
-    """Return links that fetch the modules of the page at ``path``; none for one without modules."""
-    name = path.strip("/") or "development"
-    if not re.fullmatch(r"\w+", name) or not (folder / f"{name}.mjs").is_file():
-        return ""
-    modules = reachable(folder, [f"{each}.mjs" for each in (*_EVERYWHERE, name)], later=False)
-    link = f'<link rel="modulepreload" href="{prefix}assets/modules/%s">'
-    return "".join(link % module for module in modules)
+def page_modules(assets: Path) -> Mapping[str, Sequence[str]]:
+    """Return the modules that each page runs, by its path, as the entry module names them."""
+    entry = (assets / "ontogeny.mjs").read_text("utf-8")
+    everywhere = re.findall(r'\bfrom "\./modules/(\w+\.mjs)"', entry)
+    pages = re.findall(r'\bimport\("\./modules/(\w+)\.mjs"\)', entry)
+    return {
+        "/" if page == _FIRST else f"/{page}": tuple(
+            reachable(assets / "modules", [*everywhere, f"{page}.mjs"], later=False)
+        )
+        for page in pages
+    }

@@ -14,6 +14,7 @@ from flask import Flask, Response, abort, request
 from dashboard.context import Context
 from dashboard.markup import left_out, markup
 from dashboard.saved_page import saved_page
+from dashboard.selection import page_path
 
 
 def register(
@@ -36,7 +37,7 @@ def register(
     @server.get(f"{context.prefix}export/<run>/page.html")
     def page(run: str) -> Response:
         context.library.store.run(run)
-        path = "/" + request.args.get("path", "").removeprefix(context.prefix).strip("/")
+        path = page_path(request.args.get("path", ""), context.prefix)
         if path not in titles:
             abort(404, "There is no such page.")
         rest = [(k, v) for k, v in request.args.items(multi=True) if k != "run"]

@@ -63,6 +63,15 @@ def is_embedded(search: str | None) -> bool:
     return parse_qs((search or "").removeprefix("?")).get("embed", [""])[0] == "1"
 
 
+def page_path(pathname: str, prefix: str) -> str:
+    """Return a page's path without the server's prefix and without a last slash.
+
+    >>> page_path("/lab/network/", "/lab/"), page_path("/lab/", "/lab/")
+    ('/network', '/')
+    """
+    return "/" + pathname.removeprefix(prefix).strip("/")
+
+
 def choose_run(runs: list[Run], search: str | None) -> Run | None:
     """Return the run that the URL names; without a name, the first; None if there is no such."""
     name = run_name(search)

@@ -10,25 +10,26 @@ const RANKED = [...VALUES, "rank"];
 export function ranksTable(model) {
   const sides = ["a", "b"].flatMap((side) => RANKED.map((name) => (name === "value" ? side : `${name}_${side}`)));
   const head = [...PLACE, "metric", "component", "kind", ...sides, "change", "change_low", "change_high", "places", "places_low", "places_high", "same_prompts"];
-  const { metric } = model.state;
+  const [place, { metric }] = [placeOf(model), model.state];
   const rows = rowsOf(model).map((row) => [
-    ...placeOf(model), metric, row.name, row.kind,
+    ...place, metric, row.name, row.kind,
     ...[row.a, row.b].flatMap((side) => RANKED.map((name) => known(side?.[name]))),
     ...[row.change, row.moved].flatMap((side) => VALUES.map((name) => known(side?.[name]))),
     Number(row.paired),
   ]);
-  return { name: nameOf(model, metric), rows: [head, ...rows] };
+  return { name: nameOf(place, metric), rows: [head, ...rows] };
 }
 
 /** Return the table of edges: weights of both sides and the change with half its 95 % interval; `at_least` is 1 where one side keeps no such edge. */
 export function edgesTable(model) {
   const head = [...PLACE, "source", "target", "weight_a", "weight_b", "change", "half_interval", "at_least"];
+  const place = placeOf(model);
   const { match, changes } = model.pair() ?? {};
   const rows = Array.from(changes?.from ?? [], (from, e) => [
-    ...placeOf(model), match.components[from].name, match.components[changes.to[e]].name,
+    ...place, match.components[from].name, match.components[changes.to[e]].name,
     ...["a", "b", "change", "half"].map((name) => known(changes[name][e])), changes.bound?.[e] ?? 0,
   ]);
-  return { name: nameOf(model, "edges"), rows: [head, ...rows] };
+  return { name: nameOf(place, "edges"), rows: [head, ...rows] };
 }
 
 function known(value) {
@@ -39,7 +40,6 @@ function placeOf({ run, payload, state }) {
   return [run, payload.steps[state.index], state.other || run, state.beside?.steps[state.against], state.graph];
 }
 
-function nameOf(model, what) {
-  const [runA, a, runB, b, graph] = placeOf(model);
-  return `${runA}-${a}-${runB}-${b}-${graph}-${what}.csv`;
+function nameOf(place, what) {
+  return `${[...place, what].join("-")}.csv`;
 }

@@ -1,13 +1,13 @@
 /** The model of the Compare page: checkpoint A, which is the slider's, checkpoint B, of the same run or another, and what differs. */
 
 import { WAYS, alignedOf, loadRuns, loadTurns } from "./across_model.mjs";
+import { addressOf } from "./opened.mjs";
 import { carriedOver, createPageModel, hearNews } from "./page_model.mjs";
 import { changesAt, matchGraphs } from "./compare_edges.mjs";
 import { fetchPayload } from "./payload.mjs";
 import { fetched } from "./live.mjs";
 import { loadPrompts } from "./compare_prompts.mjs";
 import { nearestIndex } from "./axis.mjs";
-import { opened } from "./opened.mjs";
 import { readTop } from "./address.mjs";
 import { step as formatStep } from "./format.mjs";
 
@@ -117,7 +117,7 @@ function swap(model) {
   const { other, index, against, beside } = state;
   if (!beside || against < 0) return;
   if (!other) return model.set({ index: against, against: index, playing: false });
-  const query = new URL(opened().copy?.() ?? location.href).searchParams;
+  const query = new URL(addressOf()).searchParams;
   for (const [name, value] of Object.entries({ run: other, step: beside.steps[against], with: model.run, against: payload.steps[index] })) query.set(name, value);
   for (const name of ["lanes", "zoom", "turns", "since"]) query.delete(name);
   const search = `?${query.toString()}`;

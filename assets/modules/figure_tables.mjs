@@ -1,7 +1,7 @@
 /** Where the data behind a panel is, as files: the addresses of dashboard/export_api.py. */
 
 import { curvesOf } from "./payload.mjs";
-import { opened } from "./opened.mjs";
+import { addressOf, opened } from "./opened.mjs";
 
 const TABLE_FORMATS = { csv: "CSV", json: "JSON", parquet: "Parquet" };
 const GRAPH_FORMATS = { graphml: "GraphML", gexf: "GEXF", json: "JSON" };
@@ -31,8 +31,8 @@ export function tablesOf(panel) {
 
 /** Return the query of the page as it is now, with what a table needs besides. */
 function queryFor(table) {
-  const { copy, model } = opened();
-  const query = new URL(copy?.() ?? location.href, location.href).searchParams;
+  const { model } = opened();
+  const query = new URL(addressOf()).searchParams;
   query.delete("token");
   for (const [name, value] of Object.entries(model?.state && MORE[table] ? MORE[table](model.state) : {})) {
     if (value !== undefined && value !== "") query.set(name, value);

@@ -17,8 +17,6 @@ export function createPlot(model, lanes, signal) {
   const head = buildHead(model);
   let figure = null;
   let shown = null;
-  let asked = false;
-  let missed = false;
 
   function follow() {
     const found = place.querySelector(".js-plotly-plot");
@@ -27,28 +25,23 @@ export function createPlot(model, lanes, signal) {
     figure = found;
     figure.on("plotly_afterplot", () => adopt(figure.layout?.meta));
     adopt(figure.layout?.meta);
-    if (missed) ask();
   }
 
   /** Take over where the lanes of a figure lie. */
   function adopt(meta) {
     if (!meta?.lanes.length) return;
     setClass(stage, "drawn", figure !== null);
-    const text = JSON.stringify(meta);
-    if (text !== shown?.text) {
-      shown = { ...meta, text };
+    if (meta !== shown) {
+      shown = meta;
       stage.style.setProperty("--lanes-height", `${meta.height}px`);
       measure();
       lanes.adopt(meta);
+      window_();
     } else measure();
-    window_();
   }
 
-  /** Ask Python for the figure of the view; until the first is there, only once. */
+  /** Ask Python for the figure of the view; the first brings what draws it along. */
   function ask() {
-    missed = asked && !figure;
-    if (missed) return;
-    asked = true;
     window.dash_clientside.set_props(figure ? "view" : "first-view", { data: viewOf(model) });
   }
 

@@ -70,7 +70,6 @@ def take(browser: Browser, url: str, name: str, scheme: str, *, narrow: bool) ->
     context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
     context.set_default_timeout(300_000)
     page = Watched(context.new_page(), url).open(address, drawn)
-    page.settle()
     page.page.screenshot(path=PLACE / file_name(name, scheme, narrow=narrow))
     context.close()
 

@@ -186,7 +186,7 @@ def test_without_a_component_the_first_head_is_shown(watched: Watched) -> None:
 
 
 def test_pages_follow_each_other_without_traces(watched: Watched) -> None:
-    watched.open("/component?component=L1MLP", ".multiple")
+    watched.open("/component?component=L1H0", ".multiple")
     for _ in range(2):
         follow(watched, "Development", ".readout")
         assert all(panel.is_visible() for panel in watched.page.locator("main .panel").all())
@@ -194,7 +194,8 @@ def test_pages_follow_each_other_without_traces(watched: Watched) -> None:
         assert len(set(watched.steps())) == 1
         follow(watched, "Component", ".multiple")
         assert watched.page.evaluate("location.pathname") == "/component"
-        assert watched.page.inner_text("h1") == "L1MLP"
+        assert watched.page.inner_text("h1") == "L1H0"
+        watched.page.wait_for_selector("text=Attention was not measured")
 
 
 def follow(page: Watched, name: str, wait: str) -> None:

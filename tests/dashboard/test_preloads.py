@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from compute.store import Store
 from dashboard.factory import PAGES, create_app
 from dashboard.modules import reachable
+from dashboard.shell import Page
 
 ASSETS = Path(__file__).parents[2] / "assets"
 ENTRY = (ASSETS / "ontogeny.mjs").read_text("utf-8")
@@ -26,23 +27,26 @@ def modules_of(document: str) -> set[str]:
     return set(re.findall(r'rel="modulepreload" href="/lab/assets/modules/(\w+\.mjs)"', document))
 
 
+def entry_of(page: Page) -> str:
+    return f"{page.PATH.strip('/') or 'development'}.mjs"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.TITLE)
 def test_a_document_names_what_its_page_imports_and_no_other_pages(
-    visitor: FlaskClient, page: object
+    visitor: FlaskClient, page: Page
 ) -> None:
-    path: str = page.PATH  # type: ignore[attr-defined]
-    named = modules_of(visitor.get(f"/lab{path}").text)
-    entry = f"{path.strip('/') or 'development'}.mjs"
+    named = modules_of(visitor.get(f"/lab{page.PATH}").text)
+    entry = entry_of(page)
     assert entry in named
-    entries = {f"{p.PATH.strip('/') or 'development'}.mjs" for p in PAGES}
-    assert named & entries == {entry}
+    assert named & {entry_of(each) for each in PAGES} == {entry}
+    assert set(re.findall(r'from "\./modules/(\w+\.mjs)"', ENTRY)) <= named
     assert set(reachable(ASSETS / "modules", [entry], later=False)) <= named
     assert all((ASSETS / "modules" / name).is_file() for name in named)
 
 
 def test_the_entry_knows_the_module_of_every_page() -> None:
-    fetched = set(re.findall(r'import\("\./modules/(\w+)\.mjs"\)', ENTRY))
-    assert fetched == {page.PATH.strip("/") or "development" for page in PAGES}
+    fetched = set(re.findall(r'import\("\./modules/(\w+\.mjs)"\)', ENTRY))
+    assert fetched == {entry_of(page) for page in PAGES}
 
 
 def test_what_is_imported_later_is_not_fetched_at_once() -> None:
@@ -59,5 +63,6 @@ def test_the_grid_comes_with_the_page_that_has_one_only(visitor: FlaskClient) ->
         assert "/dash-renderer/" in document
 
 
-def test_an_address_without_a_page_has_a_document(visitor: FlaskClient) -> None:
-    assert modules_of(visitor.get("/lab/nowhere").text) == set()
+@pytest.mark.parametrize("path", ["nowhere", "payload", "saved"])
+def test_an_address_without_a_page_has_a_document(visitor: FlaskClient, path: str) -> None:
+    assert modules_of(visitor.get(f"/lab/{path}").text) == set()
