@@ -123,7 +123,8 @@ def import_bundle(store: Store, folder: Path) -> Imported:
     """Put a bundle's run and records into the store; a bundle that is there already costs nothing.
 
     A run of that name whose own checkpoints are here keeps its entry in the catalogue; one that was
-    removed is entered again.
+    removed is entered again, and one that came as records is described as the bundle does now, but
+    keeps the settings of the LLC that were chosen for it here.
 
     Raises
     ------
@@ -135,8 +136,7 @@ def import_bundle(store: Store, folder: Path) -> Imported:
     run, digest, failures = _read_about(folder)
     mark = f"imported/{run.name}/{digest}"
     if store.document(mark) is not None:
-        if not _is_known(store, run.name):
-            store.put_run(run)
+        _describe_anew(store, run)
         return Imported(run=run, records=0)
     records = _read_records(folder, run, digest)
     if not _has_checkpoints(store, run.name):
@@ -234,13 +234,16 @@ def _is_current(key: str) -> bool:
         return True
 
 
-def _is_known(store: Store, name: str) -> bool:
-    """Say whether the catalogue has a run of that name."""
+def _describe_anew(store: Store, run: Run) -> None:
+    """Enter a run whose records are here already, where its entry is missing or an older one."""
     try:
-        store.run(name)
+        known = store.run(run.name)
     except RunNotFound:
-        return False
-    return True
+        store.put_run(run)
+        return
+    fresh = dataclasses.replace(run, llc=known.llc)
+    if known.source == "shipped" and fresh != known:
+        store.put_run(fresh)
 
 
 def _has_checkpoints(store: Store, name: str) -> bool:

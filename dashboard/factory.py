@@ -111,7 +111,7 @@ def create_app(
         title="Ontogeny",
         update_title="",
         assets_folder=str(ASSETS),
-        assets_path_ignore=["modules"],
+        assets_path_ignore=["modules", "vendor"],
         use_pages=False,
         include_pages_meta=False,
         url_base_pathname=path_prefix,

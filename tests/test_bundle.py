@@ -103,6 +103,18 @@ def test_a_run_that_was_removed_comes_back_with_its_bundle(other, bundle):
     assert len(other.keys("small")) == 10
 
 
+def test_what_a_later_bundle_says_of_a_run_is_taken_over_but_not_its_settings(other, bundle):
+    import_bundle(other, bundle)
+    other.put_run(dataclasses.replace(other.run("small"), llc="chosen here"))
+    about = json.loads((bundle / "run.json").read_text("utf-8"))
+    about["run"] |= {"recipe": "small", "seed": 3, "tokens_per_step": 64, "llc": "another"}
+    (bundle / "run.json").write_text(json.dumps(about), "utf-8")
+    assert import_bundle(other, bundle).records == 0
+    run = other.run("small")
+    assert (run.recipe, run.seed, run.tokens_per_step) == ("small", 3, 64)
+    assert run.llc == "chosen here"
+
+
 def test_records_of_other_weights_or_texts_stay_behind(full, tmp_path):
     stale = dataclasses.replace(a_measured(a_task(RUN)), weights_digest="an earlier training")
     foreign = dataclasses.replace(a_measured(a_task(RUN)), data_digest="another text")

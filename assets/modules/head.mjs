@@ -12,6 +12,8 @@ const SUN = "M8 5.2a2.8 2.8 0 1 0 0 5.6 2.8 2.8 0 0 0 0-5.6ZM8 1v1.8M8 13.2V15M1
 const DOWN = "M8 2v8M4.5 6.8 8 10.3l3.5-3.5M2.5 13.5h11";
 /** How long the server may take to draw the curves in other colours, in milliseconds. */
 const PATIENCE = 5000;
+/** What stays in sight of the page's name before the open one, in pixels. */
+const MARGIN = 16;
 let repaint = () => {};
 // What a page fetched is saved with it; browsers forget all but the first 250 files.
 performance.setResourceTimingBufferSize(4000);
@@ -49,6 +51,14 @@ export function fillHead({ copy, onScheme, keys, model }, signal) {
   signal.addEventListener("abort", () => slot?.replaceChildren());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint, { signal });
   paint();
+  showHere();
+}
+
+/** Where the header is too narrow for all pages' names, scroll to the one that is open. */
+function showHere() {
+  const pages = document.querySelector(".pages");
+  const here = pages?.querySelector(":scope > .here, :scope > .page-group > .here");
+  if (here) pages.scrollLeft += here.getBoundingClientRect().left - pages.getBoundingClientRect().left - MARGIN;
 }
 
 /** Return what `act()` returns while the page is in another scheme; nothing remembers that it was. */

@@ -5,14 +5,17 @@ import { duration, step as count } from "./format.mjs";
 import { fillHead } from "./head.mjs";
 import { isOpen } from "./coverage.mjs";
 import { note } from "./note.mjs";
+import { offerTable } from "./saving.mjs";
 import { post } from "./live.mjs";
 
 const PERIOD = 3000;
+const TOLD = ["run", "measurements", "checkpoints", "done", "total", "failed", "state", "reason"];
 
 /** Fill the page under `root` until `signal` aborts. */
 export function mountJobs(root, signal) {
   const { prefix } = root.dataset;
   let timer = 0;
+  let shown = [];
 
   async function ask() {
     clearTimeout(timer);
@@ -27,6 +30,7 @@ export function mountJobs(root, signal) {
 
   function draw({ jobs, service }) {
     const open = jobs.filter(isOpen);
+    shown = jobs;
     byId("jobs-head").replaceChildren(
       element("h2", { text: "Jobs" }),
       element("span", { class: "panel-step", text: open.length ? `${open.length} open` : "none open" }),
@@ -39,7 +43,7 @@ export function mountJobs(root, signal) {
     };
     byId("jobs-list").replaceChildren(
       ...(open.length && !service ? [element("p", { class: "hint" }, "Nobody measures for this store: start ", element("code", { text: "ontogeny serve" }), " or ", element("code", { text: "ontogeny service" }), ".")] : []),
-      jobs.length ? table(jobs, prefix, act) : element("p", { class: "quiet", text: "Nothing has been asked for. Press Compute on a run that is not measured, or run: ontogeny compute RUN" }),
+      jobs.length ? table(jobs, prefix, act) : element("p", { class: "quiet" }, "Nothing has been asked for. Press ", element("em", { text: "measure the rest" }), " on the page ", element("a", { href: `${prefix}runs`, text: "Runs" }), ", or type ", element("code", { text: "ontogeny compute RUN" }), "."),
     );
     if (open.length) timer = setTimeout(ask, PERIOD);
   }
@@ -48,7 +52,14 @@ export function mountJobs(root, signal) {
   document.addEventListener("visibilitychange", ask, { signal });
   document.title = "Jobs · Ontogeny";
   fillHead({}, signal);
+  offerTable(byId("jobs-list"), () => jobsTable(shown));
   ask();
+}
+
+/** Return every job as a row; "all" checkpoints are those that the run had when it was asked. */
+function jobsTable(jobs) {
+  const rows = jobs.map((job) => [...TOLD.map((name) => (name === "checkpoints" ? job.checkpoints ?? "all" : job[name])), new Date(1000 * job.created).toISOString()]);
+  return { name: "jobs.csv", rows: [[...TOLD, "asked"], ...rows] };
 }
 
 function table(jobs, prefix, act) {

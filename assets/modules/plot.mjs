@@ -17,6 +17,8 @@ export function createPlot(model, lanes, signal) {
   const head = buildHead(model);
   let figure = null;
   let shown = null;
+  // Where Dash fetches Plotly when the first figure comes: lines need the basic bundle only, a quarter of the whole.
+  window._dashPlotlyJSURL = place.dataset.plotly;
 
   function follow() {
     const found = place.querySelector(".js-plotly-plot");
@@ -33,6 +35,7 @@ export function createPlot(model, lanes, signal) {
     setClass(stage, "drawn", figure !== null);
     if (meta !== shown) {
       shown = meta;
+      place.dataset.scheme = meta.scheme;
       stage.style.setProperty("--lanes-height", `${meta.height}px`);
       measure();
       lanes.adopt(meta);

@@ -6,13 +6,16 @@ import { createRow } from "./runs_row.mjs";
 import { fetched, post } from "./live.mjs";
 import { fillHead } from "./head.mjs";
 import { note } from "./note.mjs";
+import { offerTable } from "./saving.mjs";
+import { runsTable } from "./runs_files.mjs";
 
 const PERIOD = 4000;
 
 /** Fill the page under `root` until `signal` aborts. */
 export function mountRuns(root, signal) {
   const { prefix } = root.dataset;
-  const rows = new Map();
+  const [rows, held] = [new Map(), new Map()];
+  let shown = [];
   let [timer, asking] = [0, false];
   const list = element("div", { class: "runs-list" });
   byId("runs-body").replaceChildren(list);
@@ -20,6 +23,7 @@ export function mountRuns(root, signal) {
   const form = createForm(model);
   document.title = "Runs · Ontogeny";
   fillHead({}, signal);
+  offerTable(list, () => runsTable(shown, held));
 
   /** Post a change and say what came of it; returns why it was refused, or "". */
   async function act(path, body = {}) {
@@ -50,6 +54,7 @@ export function mountRuns(root, signal) {
   async function fill(name) {
     try {
       const facts = await fetched(`${prefix}api/runs/${encodeURIComponent(name)}`, signal, `Run ${name}`, (r) => r.json());
+      held.set(name, facts);
       rows.get(name)?.fill(facts);
     } catch (error) {
       if (error.name === "AbortError") throw error;
@@ -59,6 +64,7 @@ export function mountRuns(root, signal) {
 
   function draw(state) {
     const { runs, service } = state;
+    shown = runs;
     byId("runs-head").replaceChildren(
       element("h2", { text: "Runs" }),
       element("span", { class: "panel-step", text: `${runs.length} in the catalogue` }),

@@ -56,6 +56,7 @@ class Frame:
 
 WIDE = Frame()
 COMPACT = Frame(left=40, right=16, head=68, lane=84)
+_TICK_ROOM = 14  # pixels from one label of a value axis to the next
 
 
 def lanes_figure(
@@ -81,6 +82,7 @@ def lanes_figure(
         )
     figure.layout.meta = {
         "axis": axis,
+        "scheme": theme.scheme,
         "extent": list(extent(steps, axis)),
         "left": frame.left,
         "right": frame.right,
@@ -187,19 +189,27 @@ def _value_axis(
 ) -> dict[str, Any]:
     drawn = frame.height(count) - frame.foot
     top = frame.top(index)
-    base = 0.0 if low < 0 < high else low
+    places = _value_ticks(low, high, frame.lane)
     return {
         "domain": [1 - (top + frame.lane) / drawn, 1 - top / drawn],
         "range": [low, high],
         "anchor": "x",
-        "tickvals": sorted({low, base, high}),
-        "ticktext": [number(v) for v in sorted({low, base, high})],
+        "tickvals": places,
+        "ticktext": [number(v) for v in places],
         "showgrid": False,
         "zeroline": low <= 0 <= high,
         "zerolinecolor": theme["line"],
         "zerolinewidth": 1,
         "fixedrange": True,
     }
+
+
+def _value_ticks(low: float, high: float, lane: float) -> list[float]:
+    """Return both ends, and zero between them; an end whose label would touch zero's goes."""
+    if not low < 0 < high:
+        return [low, high]
+    room = _TICK_ROOM * (high - low) / lane
+    return [v for v in (low, 0.0, high) if v == 0 or abs(v) >= room]
 
 
 def number(value: float) -> str:

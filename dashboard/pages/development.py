@@ -35,7 +35,7 @@ def layout(context: Context, search: str) -> Any:
 def _layout(context: Context, run: Run) -> Any:
     development = context.library.development(run.name)
     return moved_by_slider(
-        context, run, "development", [_graph_panel(), _rank_panel(), _lanes_panel()],
+        context, run, "development", [_graph_panel(), _rank_panel(), _lanes_panel(context.prefix)],
         class_name="development", lanes=default_lanes(development, _first_graph(development)),
         extra=[dcc.Store(id=ids.FIRST_VIEW), dcc.Store(id=ids.VIEW)],
     )  # fmt: skip
@@ -147,8 +147,9 @@ def _rank_panel() -> html.Section:
     )
 
 
-def _lanes_panel() -> html.Section:
-    figure = html.Div(id=ids.LANES_PLACE, className="lanes-figure")
+def _lanes_panel(prefix: str) -> html.Section:
+    address: dict[str, Any] = {"data-plotly": f"{prefix}assets/vendor/plotly-basic.min.js"}
+    figure = html.Div(id=ids.LANES_PLACE, className="lanes-figure", **address)
     stage = html.Div([figure, html.Div(id="lanes-overlay")], id="lanes-stage")
     return html.Section(
         [html.Div(id="lanes-head", className="panel-head"), stage],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import dataclasses
 import logging
 import os
@@ -101,9 +102,7 @@ class Watched:
         self.url = url
         self.complaints: list[str] = []
         self.requests: list[str] = []
-        page.on(
-            "console", lambda m: m.type in ("error", "warning") and self.complaints.append(m.text)
-        )
+        page.on("console", self._hear)
         page.on("pageerror", lambda e: self.complaints.append(str(e)))
         page.on("request", self._note)
 
@@ -152,6 +151,14 @@ class Watched:
         value = self.page.get_attribute("[role=slider]", attribute)
         assert value is not None
         return value
+
+    def saved_csv(self, panel: str) -> list[dict[str, str]]:
+        """What the menu of a panel saves as CSV."""
+        self.page.locator(f"{panel} .figure-menu > summary").click()
+        with self.page.expect_download() as download:
+            self.page.locator(f"{panel} .figure-popover button", has_text="Save CSV").click()
+        text = download.value.path().read_text("utf-8")
+        return list(csv.DictReader(text.splitlines()))
 
     def press(self, *keys: str) -> None:
         """Press keys, one after the other."""

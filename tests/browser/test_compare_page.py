@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 import dataclasses
 import re
 from collections.abc import Iterator
@@ -196,19 +195,10 @@ def test_the_table_sorts_filters_and_selects(watched: Watched) -> None:
     assert shown.count() == 0
 
 
-def saved_table(page: Watched, panel: str) -> list[dict[str, str]]:
-    """What the menu of a panel saves as CSV."""
-    page.page.locator(f"{panel} .figure-menu > summary").click()
-    with page.page.expect_download() as download:
-        page.page.locator(f"{panel} .figure-popover button", has_text="Save CSV").click()
-    text = download.value.path().read_text("utf-8")
-    return list(csv.DictReader(text.splitlines()))
-
-
 def test_the_menus_save_the_differences_with_their_intervals(watched: Watched, site: Site) -> None:
     opened(watched, f"step={STEPS[12]}&against={STEPS[3]}&metric=out_strength&most=all")
     place = {"run_a": "tiny_seed1", "step_a": str(STEPS[12]), "step_b": str(STEPS[3])}
-    components = saved_table(watched, ".compare-ranks-panel")
+    components = watched.saved_csv(".compare-ranks-panel")
     assert len(components) == watched.page.locator(".compare-table tbody tr").count()
     for row in components:
         assert place.items() <= row.items()
@@ -218,7 +208,7 @@ def test_the_menus_save_the_differences_with_their_intervals(watched: Watched, s
         assert change - 1e-6 <= float(row["change_high"])
         assert float(row["places"]) == float(row["rank_a"]) - float(row["rank_b"])
         assert row["same_prompts"] == "1"
-    edges = saved_table(watched, ".compare-graphs-panel")
+    edges = watched.saved_csv(".compare-graphs-panel")
     a, b = (record(site, "tiny_seed1", STEPS[i]) for i in (12, 3))
     assert len(edges) == np.isfinite(a.weight).sum()
     for row in edges[:20]:

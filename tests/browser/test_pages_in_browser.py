@@ -31,6 +31,12 @@ def test_every_page_opens_without_a_complaint_and_fits_the_window(watched: Watch
         assert all(url.startswith(watched.url) for url in watched.requests)
 
 
+def test_curves_come_with_the_basic_bundle_of_plotly_alone(watched: Watched) -> None:
+    watched.open().page.wait_for_selector(".js-plotly-plot .main-svg")
+    bundles = [url.split("?")[0] for url in watched.requests if "plotly" in url and ".js" in url]
+    assert bundles == [f"{watched.url}/assets/vendor/plotly-basic.min.js"]
+
+
 def test_links_change_the_page_without_a_new_document(watched: Watched) -> None:
     watched.open("/?step=0")
     watched.page.evaluate("window.same = true")

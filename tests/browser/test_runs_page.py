@@ -66,3 +66,26 @@ def test_a_run_is_added_measured_and_removed(watched: Watched, site: Site) -> No
     page.get_by_role("button", name="Remove shipped", exact=True).click()
     page.wait_for_selector("[data-run=shipped]", state="detached")
     assert {run.name for run in site.store.runs()} == {"mine", "new"}
+
+
+def test_the_catalogue_is_saved_as_a_table(watched: Watched) -> None:
+    watched.open("/runs", "[data-run=shipped] .run-bar")
+    rows = watched.saved_csv(".runs-panel")
+    assert {row["run"] for row in rows} == {"mine", "shipped"}
+    mine = {row["kind"]: row for row in rows if row["run"] == "mine"}
+    assert (mine["llc"]["measured"], mine["llc"]["wanted"]) == ("2", "3")
+    assert {row["checkpoints"] for row in mine.values()} == {"3"}
+    assert {row["last_step"] for row in mine.values()} == {str(RUN.steps[-1])}
+    watched.open("/jobs", ".jobs h2")
+    assert watched.saved_csv(".jobs") == []
+
+
+@pytest.mark.parametrize("watched", [PHONE], indirect=True)
+def test_a_narrow_header_shows_the_name_of_the_open_page(watched: Watched) -> None:
+    watched.open("/runs", "[data-run=mine] .run-bar")
+    places = watched.page.evaluate(
+        "['.pages', '.pages > .here'].map(n => document.querySelector(n).getBoundingClientRect())"
+        ".flatMap(box => [box.left, box.right])"
+    )
+    assert places[0] <= places[2]
+    assert places[3] <= places[1]

@@ -130,6 +130,17 @@ def test_a_printed_page_says_where_it_is_from(watched: Watched) -> None:
     assert page.locator(".print-foot").count() == 0
 
 
+@pytest.mark.parametrize("watched", [{"color_scheme": "dark"}], indirect=True)
+def test_curves_of_a_dark_page_are_printed_dark_on_white(watched: Watched) -> None:
+    page = watched.open().page
+    page.wait_for_selector("#lanes-stage.drawn")
+    page.emulate_media(media="print", color_scheme="dark")
+    shown = page.locator(".lanes-figure").evaluate("n => getComputedStyle(n).filter")
+    assert shown.startswith("invert(1)")
+    page.emulate_media(media="screen", color_scheme="dark")
+    assert page.locator(".lanes-figure").evaluate("n => getComputedStyle(n).filter") == "none"
+
+
 @pytest.fixture
 def counted(browser: Browser, tmp_path: Path) -> Iterator[Watched]:
     """A run of which it is known how many tokens a step sees."""

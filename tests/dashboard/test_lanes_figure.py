@@ -202,6 +202,15 @@ def test_nothing_smooth_through_a_few_points_or_what_nobody_judged() -> None:
     assert smoothed(tuple(range(9)), a_curve([float(t) for t in range(9)])) is None
 
 
+@pytest.mark.parametrize(
+    ("low", "labels"), [(-5.0, ["0", "300"]), (-290.0, ["−300", "0", "300"]), (3.0, ["0", "300"])]
+)
+def test_the_label_of_an_end_never_touches_zeros(low: float, labels: list[str]) -> None:
+    lane = Lane(curve=a_curve([low, 20, 100, 200, 290]))
+    figure = lanes_figure(STEPS, [lane], axis="log", theme=LIGHT)
+    assert list(figure.layout.yaxis.ticktext) == labels
+
+
 def test_numbers_on_axes() -> None:
     assert [number(v) for v in (0, 140, -2.5, 12000, 0.28)] == [
         "0",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from plotly.offline import get_plotlyjs_version
 
 from compute.store import Store
 from dashboard.factory import PAGES, create_app
@@ -61,6 +62,14 @@ def test_the_grid_comes_with_the_page_that_has_one_only(visitor: FlaskClient) ->
         document = visitor.get(path).text
         assert "/dash_ag_grid/" not in document
         assert "/dash-renderer/" in document
+
+
+def test_curves_are_drawn_by_the_bundle_of_the_installed_plotly(visitor: FlaskClient) -> None:
+    with visitor.get("/lab/assets/vendor/plotly-basic.min.js") as answer:
+        head = answer.text[:200]
+    assert f"(basic - minified) v{get_plotlyjs_version()}" in head
+    assert "MIT license" in head
+    assert re.search(r'src="[^"]*/plotly', visitor.get("/lab/").text) is None
 
 
 @pytest.mark.parametrize("path", ["nowhere", "payload", "saved"])

@@ -1,0 +1,28 @@
+/** The catalogue as a file: a row for each run and measurement, with how many checkpoints have it. */
+
+const RUN = ["run", "source", "recipe", "seed", "licence", "checkpoints", "first_step", "last_step", "tokens"];
+const HELD = ["components", "records", "bytes"];
+const MEASURED = ["kind", "measurement", "measured", "wanted"];
+
+/** Return the table of all runs, given what the server told of each; a run whose records are not read yet has one row without them. */
+export function runsTable(runs, held) {
+  const rows = runs.flatMap((run) => {
+    const found = held.get(run.name);
+    const facts = [...factsOf(run), found?.components, found?.records, found?.size];
+    const measured = found ? measuredOf(found) : [];
+    return (measured.length ? measured : [[]]).map((row) => [...facts, ...MEASURED.map((_, i) => row[i])]);
+  });
+  return { name: "runs.csv", rows: [[...RUN, ...HELD, ...MEASURED], ...rows] };
+}
+
+function factsOf({ name, source, recipe, seed, licence, checkpoints, first, last, tokens }) {
+  return [name, source, recipe, seed, licence, checkpoints, first, last, tokens];
+}
+
+/** Standard measurements with what is wanted of them; of those on demand only that there are some. */
+function measuredOf({ coverage, more }) {
+  return [
+    ...coverage.map(({ kind, label, done, total }) => [kind, label, done, total]),
+    ...more.map((kind) => [kind, "on demand", "", ""]),
+  ];
+}
