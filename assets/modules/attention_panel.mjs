@@ -6,6 +6,7 @@ import { fetchPatterns, label, patternsHere } from "./attention_data.mjs";
 import { createMap } from "./attention_map.mjs";
 import { headOf } from "./places.mjs";
 import { nearestIndex } from "./axis.mjs";
+import { setWaiting } from "./live.mjs";
 import { step as formatStep } from "./format.mjs";
 
 const PAUSE = 60;
@@ -26,7 +27,7 @@ export function createAttention(model, signal) {
   let timer = 0;
   const sizes = new ResizeObserver(([entry]) => map.resize(entry.contentRect.width));
   sizes.observe(byId("attention-body"));
-  signal.addEventListener("abort", () => (clearTimeout(timer), sizes.disconnect()));
+  signal.addEventListener("abort", () => (clearTimeout(timer), sizes.disconnect(), setWaiting(false)));
 
   function update(_, changed) {
     const head = headOf(model.state.component);
@@ -54,6 +55,7 @@ export function createAttention(model, signal) {
   function ask(address, head) {
     if (asked === address + head) return;
     asked = address + head;
+    setWaiting(true);
     clearTimeout(timer);
     timer = setTimeout(async () => {
       try {
@@ -62,7 +64,9 @@ export function createAttention(model, signal) {
       } catch (error) {
         if (error.name !== "AbortError") fillState(state, model, { trouble: `${error.message}; reload the page.` });
       }
-      if (asked === address + head) asked = "";
+      if (asked !== address + head) return;
+      asked = "";
+      setWaiting(false);
     }, PAUSE);
   }
 

@@ -2,6 +2,7 @@
 
 import { carriedOver, createPageModel, hearNews } from "./page_model.mjs";
 import { decode, findCurve } from "./payload.mjs";
+import { setWaiting } from "./live.mjs";
 
 const PAUSE = 60;
 const KEPT = 64;
@@ -35,10 +36,11 @@ export function createChainsModel(opened, signal) {
 /** Fetch chains once the reader rests at a checkpoint; those that were here once are kept. */
 function fetcher(model, signal) {
   let [asked, timer] = ["", 0];
-  signal.addEventListener("abort", () => clearTimeout(timer));
+  signal.addEventListener("abort", () => (clearTimeout(timer), setWaiting(false)));
   return (address) => {
     if (asked === address) return;
     asked = address;
+    setWaiting(true);
     clearTimeout(timer);
     timer = setTimeout(async () => {
       try {
@@ -50,7 +52,9 @@ function fetcher(model, signal) {
       } catch (error) {
         if (error.name !== "AbortError") model.set({ trouble: `${error.message}; reload the page.` });
       }
-      if (asked === address) asked = "";
+      if (asked !== address) return;
+      asked = "";
+      setWaiting(false);
     }, PAUSE);
   };
 }

@@ -51,6 +51,17 @@ export async function fetched(address, signal, what, read) {
   return read(response);
 }
 
+/** Say whether the page waits for what the server has of this checkpoint: films wait with it. */
+export function setWaiting(on) {
+  const main = document.getElementById("main");
+  if (main) main.ariaBusy = on ? "true" : null;
+}
+
+/** Return whether the page waits for what it shows. */
+export function isWaiting() {
+  return document.getElementById("main")?.ariaBusy === "true";
+}
+
 /** Post JSON to one of our routes; returns why it was refused, or an empty string. `heard` is given what was answered. */
 export async function post(address, body, heard = () => {}) {
   const headers = { "Content-Type": "application/json" };

@@ -4,12 +4,13 @@ import { createGif } from "./gif.mjs";
 import { createWebm } from "./webm.mjs";
 import { figureOf, rasterise } from "./figure.mjs";
 import { frames } from "./head.mjs";
+import { isWaiting } from "./live.mjs";
 import { opened, provenance } from "./opened.mjs";
 
 /** The last frame stays longer, so that a film that starts again is seen to. */
 const REST = 1.5;
-/** Pages whose slider fetches: what a checkpoint shows comes a little later. */
-const SLOW = { chains: 400, component: 250 };
+/** How long the server may take with what a page shows of one checkpoint, in milliseconds. */
+const PATIENCE = 30_000;
 
 /** Return every `stride`-th checkpoint, and the last one. */
 export function checkpointsOf(count, stride) {
@@ -75,11 +76,16 @@ async function film(model, panel, indices, { codec, scale, rate, signal, told })
   return writer.finish();
 }
 
+/** Go to a checkpoint and wait until all of it is shown: some pages fetch what they show of one. */
 async function goTo(model, index) {
   model.go(index);
   await frames(2);
-  const wait = SLOW[document.getElementById("main").dataset.page];
-  if (wait) await new Promise((done) => setTimeout(done, wait));
+  const end = performance.now() + PATIENCE;
+  while (isWaiting()) {
+    if (performance.now() > end) throw new Error("The server does not answer, so the film would lack a checkpoint; is it still running?");
+    await frames(1);
+  }
+  await frames(1);
 }
 
 function pixelsOf(canvas) {

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from compute.jobs import Jobs
 from compute.llc_records import LLCEstimate
@@ -22,6 +24,15 @@ STEPS = synthetic.language_run().steps
 GAP, FAILED = 60, 90
 REASON = "2 of 4 chains diverged at step_size 0.001; calibrate with a smaller one"
 DRAWN = ".draws-panel .chain-line"
+# Keeps the text of every picture that the page makes of itself.
+PICTURES = """() => {
+  window.pictures = [];
+  const make = URL.createObjectURL;
+  URL.createObjectURL = (blob) => {
+    if (blob.type.startsWith('image/svg')) pictures.push(blob.text());
+    return make.call(URL, blob);
+  };
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +122,31 @@ def test_a_verdict_is_said_with_its_reason_and_the_check_that_fails(
     assert record.reason in said.inner_text().replace("\n", " ")
     assert "doubted" in str(page.page.locator(".estimate-row .value").get_attribute("class"))
     assert page.page.locator(".check.fails").count() >= 1
+
+
+def test_a_film_shows_the_chains_of_each_checkpoint_however_slow_the_server_is(
+    page: Watched, chains: Site
+) -> None:
+    opened(page, 100)
+
+    def late(route: Route) -> None:
+        time.sleep(0.7)
+        route.continue_()
+
+    page.page.route("**/data/stdlib_lm/chains/**", late)
+    page.page.evaluate(PICTURES)
+    page.page.locator(".draws-panel .figure-menu > summary").click()
+    page.page.get_by_role("button", name="Save sweep").click()
+    page.page.locator("dialog.sweep").get_by_label("Checkpoints").select_option("16")
+    before = page.page.evaluate("pictures.length")
+    with page.page.expect_download():
+        page.page.get_by_role("button", name="Save", exact=True).click()
+    frames = page.page.evaluate("Promise.all(pictures)")[before:]
+    indices = [*range(0, 107, 16), 106]
+    for text, index in zip(frames[-len(indices) :], indices, strict=True):
+        told = [number(t) for t in re.findall(r"−?[\d,]+\.\d+", text)]
+        for mean in record_of(chains, index).per_chain:
+            assert min(abs(value - mean) for value in told) < 0.06, index
 
 
 def test_scrubbing_moves_the_head_at_once_and_asks_for_chains_at_rest(
