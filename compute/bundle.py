@@ -35,6 +35,8 @@ _SHIPPED_FAILURES = CalibrationMeasurement.kind
 # No record of ours comes near; a foreign archive must not fill the memory.
 LARGEST_RECORD = 1 << 28
 
+# What a bundle says of its run in words, and may say better later.
+_TOLD = ("recipe", "seed", "tokens_per_step", "summary", "licence")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _WRONG_JSON = (OSError, ValueError, KeyError, TypeError, AttributeError)
 _WRONG_ZIP = (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, NotImplementedError)
@@ -123,8 +125,8 @@ def import_bundle(store: Store, folder: Path) -> Imported:
     """Put a bundle's run and records into the store; a bundle that is there already costs nothing.
 
     A run of that name whose own checkpoints are here keeps its entry in the catalogue; one that was
-    removed is entered again, and one that came as records is described as the bundle does now, but
-    keeps the settings of the LLC that were chosen for it here.
+    removed is entered again. Of records that are here already, recipe, seed and words are those
+    that the bundle has now; the settings that were chosen here stay.
 
     Raises
     ------
@@ -235,15 +237,17 @@ def _is_current(key: str) -> bool:
 
 
 def _describe_anew(store: Store, run: Run) -> None:
-    """Enter a run whose records are here already, where its entry is missing or an older one."""
-    try:
-        known = store.run(run.name)
-    except RunNotFound:
-        store.put_run(run)
-        return
-    fresh = dataclasses.replace(run, llc=known.llc)
-    if known.source == "shipped" and fresh != known:
-        store.put_run(fresh)
+    """Enter a run whose records are here already, or take over what its bundle now says of it."""
+    with store.transact():
+        try:
+            known = store.run(run.name)
+        except RunNotFound:
+            store.put_run(run)
+            return
+        told = {name: getattr(run, name) for name in _TOLD}
+        fresh = dataclasses.replace(known, **told)
+        if known.source == "shipped" and known.steps == run.steps and fresh != known:
+            store.put_run(fresh)
 
 
 def _has_checkpoints(store: Store, name: str) -> bool:

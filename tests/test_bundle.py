@@ -113,6 +113,10 @@ def test_what_a_later_bundle_says_of_a_run_is_taken_over_but_not_its_settings(ot
     run = other.run("small")
     assert (run.recipe, run.seed, run.tokens_per_step) == ("small", 3, 64)
     assert run.llc == "chosen here"
+    longer = dataclasses.replace(run, steps=(*run.steps, 10**6), seed=4)
+    other.put_run(longer)
+    import_bundle(other, bundle)
+    assert other.run("small") == longer
 
 
 def test_records_of_other_weights_or_texts_stay_behind(full, tmp_path):

@@ -58,15 +58,16 @@ export function createAttention(model, signal) {
     setWaiting(true);
     clearTimeout(timer);
     timer = setTimeout(async () => {
+      let trouble = "";
       try {
         await fetchPatterns(address, head, signal);
         if (!signal.aborted && asked === address + head) update(model, new Set());
       } catch (error) {
-        if (error.name !== "AbortError") fillState(state, model, { trouble: `${error.message}; reload the page.` });
+        if (error.name !== "AbortError") fillState(state, model, { trouble: (trouble = `${error.message}; reload the page.`) });
       }
       if (asked !== address + head) return;
       asked = "";
-      setWaiting(false);
+      setWaiting(false, trouble);
     }, PAUSE);
   }
 

@@ -43,6 +43,7 @@ function fetcher(model, signal) {
     setWaiting(true);
     clearTimeout(timer);
     timer = setTimeout(async () => {
+      let trouble = "";
       try {
         const response = await fetch(address, { signal });
         if (!response.ok) throw new Error(`these chains could not be loaded (${response.status})`);
@@ -50,11 +51,11 @@ function fetcher(model, signal) {
         if (kept.size > KEPT) kept.delete(kept.keys().next().value);
         model.set({ record: address, trouble: "" });
       } catch (error) {
-        if (error.name !== "AbortError") model.set({ trouble: `${error.message}; reload the page.` });
+        if (error.name !== "AbortError") model.set({ trouble: (trouble = `${error.message}; reload the page.`) });
       }
       if (asked !== address) return;
       asked = "";
-      setWaiting(false);
+      setWaiting(false, trouble);
     }, PAUSE);
   };
 }

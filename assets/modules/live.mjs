@@ -3,6 +3,7 @@
 import { fetchPayload } from "./payload.mjs";
 
 const PERIOD = 3000;
+let shown = { on: false, trouble: "", failed: 0 };
 
 /** Follow a run's state; `news` gets the state and, if the data changed, the new payload. */
 export function follow(prefix, run, known, news, signal) {
@@ -51,15 +52,14 @@ export async function fetched(address, signal, what, read) {
   return read(response);
 }
 
-/** Say whether the page waits for what the server has of this checkpoint: films wait with it. */
-export function setWaiting(on) {
-  const main = document.getElementById("main");
-  if (main) main.ariaBusy = on ? "true" : null;
+/** Note whether a page waits for what the server has of the checkpoint it shows; `trouble` says why that came to nothing. */
+export function setWaiting(on, trouble = "") {
+  shown = { on, trouble, failed: shown.failed + Number(trouble !== "") };
 }
 
-/** Return whether the page waits for what it shows. */
-export function isWaiting() {
-  return document.getElementById("main")?.ariaBusy === "true";
+/** Return whether a page waits: `{on, failed, trouble}`, how often that came to nothing so far, and why at last. */
+export function waiting() {
+  return shown;
 }
 
 /** Post JSON to one of our routes; returns why it was refused, or an empty string. `heard` is given what was answered. */

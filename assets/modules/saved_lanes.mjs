@@ -15,6 +15,8 @@ import { valueRange } from "./saved_ranges.mjs";
 const WIDE = { left: 56, right: 24, head: 16, lane: 80, foot: 28 };
 const COMPACT = { left: 40, right: 16, head: 68, lane: 84, foot: 28 };
 const MARGIN = 0.06;
+/** From one label of a value axis to the next, in pixels, as in dashboard/figures/lanes.py. */
+const TICK_ROOM = 14;
 
 /** Put the figure into `place`, and let it be asked for as Plotly's is. */
 export function drawLanes(place) {
@@ -94,7 +96,8 @@ function paintLanes(picture, figure, { lanes, frame, axis, meta, window: { range
 /** The ends of a lane's axis, and its zero. */
 function scaleOf({ range: [low, high], top, height }, left, right) {
   const y = (value) => top + height * (1 - (value - low) / (high - low));
-  const values = [...new Set([low, low < 0 && high > 0 ? 0 : low, high])];
+  const room = (TICK_ROOM * (high - low)) / height;
+  const values = low < 0 && high > 0 ? [low, 0, high].filter((value) => value === 0 || Math.abs(value) >= room) : [low, high];
   const zero = low <= 0 && high >= 0 ? [svg("line", { class: "lane-rule", x1: left, x2: right, y1: y(0), y2: y(0) })] : [];
   return [...zero, ...values.map((value) => svg("text", { x: left - 3, y: y(value) + 4, "text-anchor": "end", text: rounded(value) }))];
 }

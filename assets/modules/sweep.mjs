@@ -4,7 +4,7 @@ import { createGif } from "./gif.mjs";
 import { createWebm } from "./webm.mjs";
 import { figureOf, rasterise } from "./figure.mjs";
 import { frames } from "./head.mjs";
-import { isWaiting } from "./live.mjs";
+import { waiting } from "./live.mjs";
 import { opened, provenance } from "./opened.mjs";
 
 /** The last frame stays longer, so that a film that starts again is seen to. */
@@ -51,7 +51,7 @@ export async function filmOf(panel, indices, { codec, scale, rate, signal, told 
 async function film(model, panel, indices, { codec, scale, rate, signal, told }) {
   let size = null;
   const at = async (index) => {
-    await goTo(model, index);
+    if (!(await goTo(model, index, signal))) return null;
     const canvas = await frameOf(panel, scale, size);
     size = [canvas.width, canvas.height];
     return canvas;
@@ -59,16 +59,17 @@ async function film(model, panel, indices, { codec, scale, rate, signal, told })
   const samples = [];
   // Of a GIF, a few frames first: their colours are those of all.
   for (const index of codec ? [indices[0]] : [indices[0], indices[indices.length >> 1], indices.at(-1)]) {
-    if (signal.aborted) return null;
-    samples.push(pixelsOf(await at(index)));
+    const canvas = await at(index);
+    if (!canvas) return null;
+    samples.push(pixelsOf(canvas));
   }
   const [width, height] = size;
   const words = provenance(panel).join("\n");
   const writer = codec ? createWebm(codec, width, height, rate, words.replaceAll("\n", "; ")) : createGif(width, height, samples, words);
   for (const [k, index] of indices.entries()) {
-    if (signal.aborted) return null;
     told(k, indices.length);
     const canvas = await at(index);
+    if (!canvas) return null;
     const seconds = k === indices.length - 1 ? REST : 1 / rate;
     await writer.add(codec ? canvas : pixelsOf(canvas), seconds);
   }
@@ -76,16 +77,19 @@ async function film(model, panel, indices, { codec, scale, rate, signal, told })
   return writer.finish();
 }
 
-/** Go to a checkpoint and wait until all of it is shown: some pages fetch what they show of one. */
-async function goTo(model, index) {
+/** Go to a checkpoint and wait until all of it is shown; some pages fetch what they show of one. Returns whether it is. */
+async function goTo(model, index, signal) {
+  const { failed } = waiting();
+  const end = performance.now() + PATIENCE;
   model.go(index);
   await frames(2);
-  const end = performance.now() + PATIENCE;
-  while (isWaiting()) {
+  while (waiting().on && !signal.aborted) {
     if (performance.now() > end) throw new Error("The server does not answer, so the film would lack a checkpoint; is it still running?");
     await frames(1);
   }
   await frames(1);
+  if (waiting().failed > failed) throw new Error(`The film would lack a checkpoint: ${waiting().trouble}`);
+  return !signal.aborted;
 }
 
 function pixelsOf(canvas) {

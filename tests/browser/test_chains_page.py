@@ -124,6 +124,23 @@ def test_a_verdict_is_said_with_its_reason_and_the_check_that_fails(
     assert page.page.locator(".check.fails").count() >= 1
 
 
+def sweep_dialog(page: Watched) -> None:
+    """Open the dialog that makes a film of every sixteenth checkpoint's draws."""
+    page.page.locator(".draws-panel .figure-menu > summary").click()
+    page.page.get_by_role("button", name="Save sweep").click()
+    page.page.locator("dialog.sweep").get_by_label("Checkpoints").select_option("16")
+
+
+def test_a_film_that_would_lack_a_checkpoint_is_not_made(page: Watched) -> None:
+    opened(page, 100)
+    page.page.route("**/data/stdlib_lm/chains/**", lambda route: route.abort())
+    sweep_dialog(page)
+    page.page.get_by_role("button", name="Save", exact=True).click()
+    page.page.wait_for_selector("dialog.sweep :text('The film would lack a checkpoint')")
+    assert page.slider("aria-valuenow") == "100"
+    page.complaints.clear()  # the browser tells of the refusal as an error of its own
+
+
 def test_a_film_shows_the_chains_of_each_checkpoint_however_slow_the_server_is(
     page: Watched, chains: Site
 ) -> None:
@@ -135,9 +152,7 @@ def test_a_film_shows_the_chains_of_each_checkpoint_however_slow_the_server_is(
 
     page.page.route("**/data/stdlib_lm/chains/**", late)
     page.page.evaluate(PICTURES)
-    page.page.locator(".draws-panel .figure-menu > summary").click()
-    page.page.get_by_role("button", name="Save sweep").click()
-    page.page.locator("dialog.sweep").get_by_label("Checkpoints").select_option("16")
+    sweep_dialog(page)
     before = page.page.evaluate("pictures.length")
     with page.page.expect_download():
         page.page.get_by_role("button", name="Save", exact=True).click()

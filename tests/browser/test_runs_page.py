@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from compute.jobs import Jobs
+from compute.specs import standard_measurements
 from compute.store import Store
 from tests.browser.conftest import Site, Watched, served
 from tests.dashboard import synthetic
@@ -68,7 +70,7 @@ def test_a_run_is_added_measured_and_removed(watched: Watched, site: Site) -> No
     assert {run.name for run in site.store.runs()} == {"mine", "new"}
 
 
-def test_the_catalogue_is_saved_as_a_table(watched: Watched) -> None:
+def test_the_catalogue_and_the_jobs_are_saved_as_tables(watched: Watched, site: Site) -> None:
     watched.open("/runs", "[data-run=shipped] .run-bar")
     rows = watched.saved_csv(".runs-panel")
     assert {row["run"] for row in rows} == {"mine", "shipped"}
@@ -76,8 +78,13 @@ def test_the_catalogue_is_saved_as_a_table(watched: Watched) -> None:
     assert (mine["llc"]["measured"], mine["llc"]["wanted"]) == ("2", "3")
     assert {row["checkpoints"] for row in mine.values()} == {"3"}
     assert {row["last_step"] for row in mine.values()} == {str(RUN.steps[-1])}
-    watched.open("/jobs", ".jobs h2")
-    assert watched.saved_csv(".jobs") == []
+    Jobs(site.store).submit("mine", standard_measurements(RUN))
+    watched.open("/jobs", ".jobs-table")
+    (job,) = watched.saved_csv(".jobs")
+    assert (job["run"], job["state"], job["checkpoints"], job["failed"]) == (
+        "mine", "queued", "all", "0",
+    )  # fmt: skip
+    assert dt.datetime.fromisoformat(job["asked"]).date() == dt.datetime.now(dt.UTC).date()
 
 
 @pytest.mark.parametrize("watched", [PHONE], indirect=True)
