@@ -5,7 +5,8 @@ PYTHON := .venv/bin/python
 ONTOGENY := $(PYTHON) -m compute.cli
 CONTENT := pyproject.toml constraints.txt setup.sh
 DEMO ?= build/demo
-DEVELOPMENTS := stdlib_lm attention_only icl_regression
+DEVELOPMENTS := stdlib_lm attention_only icl_regression \
+    icl_regression_batch64 icl_regression_batch64_seed2 icl_regression_batch64_seed3
 
 .PHONY: run test check bench demo
 .DELETE_ON_ERROR:

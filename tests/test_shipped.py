@@ -29,6 +29,8 @@ GUIDE = (Path(__file__).parents[1] / "dashboard" / "guide.md").read_text(encodin
 UNIGRAM = [GraphMeasurement(task=TaskSpec(name="unigram"))]
 NAMES = ("stdlib_lm", "icl_regression")
 SHIPPED = (*NAMES, "attention_only")
+SEEDS = tuple(f"icl_regression_batch64{seed}" for seed in ("", "_seed2", "_seed3"))
+EVERY = (*SHIPPED, *SEEDS)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def graphs(store: Store, task: str, **ablation: str) -> dict[int, Measured]:
     }
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_checkpoint_has_every_standard_measurement(store, name):
     run = store.run(name)
     assert run.source == "shipped"
@@ -78,9 +80,10 @@ def test_the_runs_are_as_long_as_promised(store):
     assert regression.steps[-1] >= 100_000
     assert len(attention_only.steps) >= 85
     assert attention_only.steps[-1] >= 8_000
+    assert {path.name for path in bundles(DATA)} == set(EVERY)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_llc_has_four_chains_and_its_diagnostics(store, name):
     for m in measured(store, name, "llc"):
         assert isinstance(m.spec, LLCMeasurement)
@@ -88,7 +91,7 @@ def test_every_llc_has_four_chains_and_its_diagnostics(store, name):
         assert np.isfinite([m.record.standard_error, m.record.rhat, m.record.ess]).all(), m.step
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_bundle_says_how_it_was_made(name):
     about = json.loads((DATA / name / "run.json").read_text())
     assert about["recipe"]["seed"] is not None

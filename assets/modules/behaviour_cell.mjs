@@ -34,9 +34,9 @@ export function createCell(cell, model) {
     parts.picture, element("div", { class: "cursor" }), parts.dot, parts.ownDot, element("div", { class: "multiple-ends", "aria-hidden": "true" }, ...ends));
   const node = element("figure", { class: "multiple behaviour-cell", "data-curve": cell.id },
     element("figcaption", { title: `${cell.name}, ${cell.unit}; ${cell.settings}` },
-      element("span", { class: "lane-name", text: cell.name }),
+      element("span", { class: "lane-name", text: cell.heading.name }),
       element("span", { class: "multiple-value" }, parts.value, parts.error),
-      element("span", { class: "lane-unit", text: cell.unit }), parts.beside),
+      element("span", { class: "lane-unit", text: cell.heading.unit }), parts.beside),
     plane);
   const y = (v) => PAD + (HEIGHT - 2 * PAD) * (1 - (Math.min(range[1], Math.max(range[0], v)) - range[0]) / (range[1] - range[0]));
   let own = null;

@@ -1,7 +1,8 @@
 /**
  * The sections of the small multiples: which curves stand in each, of which measurement, and with
  * which line each is compared: another curve, or a number that means something. A star stands for
- * all curves that begin so, which may have a `common` axis; a bundle draws all of them on one plane.
+ * all curves that begin so, which may have a `common` axis; a bundle draws all of them on one plane;
+ * `split` is for narrow planes, of curves whose names begin alike.
  */
 
 const one = (label) => ({ at: 1, label });
@@ -29,7 +30,7 @@ const LANGUAGE = [
 const REGRESSION = [
   { title: "Loss by pair", columns: 4, items: [curve("loss", "behaviour", { curve: "ridge_error", label: "ridge" }), curve("icl_early", "behaviour", none), curve("icl_late", "behaviour", none), { ...curve("pair*", "behaviour"), common: true }] },
   { title: "Task prior and ridge", columns: 4, items: [curve("prior", "behaviour", { at: 0, label: "prior mean" }), curve("ridge", "behaviour", { at: 0, label: "ridge" })] },
-  { title: "Out of distribution", columns: 5, items: ["input", "input_ridge", "task", "task_ridge"].map((name) => ({ ...curve(`shift.${name}.*`, "shift"), short: ["distance to ridge", "to ridge"] })) },
+  { title: "Out of distribution", columns: 5, items: ["input", "input_ridge", "task", "task_ridge"].map((name) => ({ ...curve(`shift.${name}.*`, "shift"), split: true })) },
   { title: "Structure", columns: 4, items: [curve("previous", "behaviour"), ...ATTENTION, ...MADE_OF] },
 ];
 
@@ -59,11 +60,17 @@ export function sectionsOf({ run, curves, steps }) {
 function cellsOf(item, known, heads, steps) {
   const start = item.id.endsWith("*") ? item.id.slice(0, -1) : "";
   const found = known.filter((c) => (start ? c.id.startsWith(start) : c.id === item.id));
-  if (item.bundle) return found.length ? [{ ...item, curves: found, settings: found[0].settings }] : [];
+  if (item.bundle) return found.length ? [{ ...item, heading: item, curves: found, settings: found[0].settings }] : [];
   return found.map((c) => ({
-    id: c.id, kind: item.kind, name: item.short ? c.name.replace(...item.short) : c.name, unit: c.unit, settings: c.settings, curves: [c],
+    id: c.id, kind: item.kind, name: c.name, unit: c.unit, heading: item.split ? splitName(c) : c, settings: c.settings, curves: [c],
     compare: compared(item.compare, known, steps), beside: item.common ? found : heads.filter((head) => head.id.startsWith(`${c.id}@`)),
   }));
+}
+
+/** Return the heading of a narrow plane: what is scaled first, and what of it is measured beside the unit. */
+function splitName({ name, unit }) {
+  const [what, scaled] = name.replace("distance to ridge", "to ridge").split(", ");
+  return { name: scaled, unit: `${what}, ${unit}` };
 }
 
 function compared(compare, known, steps) {

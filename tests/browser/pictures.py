@@ -36,7 +36,7 @@ VIEWS = {
     ),
     "dynamics": ("/dynamics?run=attention_only&step=1287", 1100, ".way-mark"),
     "coincidence": ("/coincidence?run=stdlib_lm&step=819", 1200, ".verdict-list"),
-    "across": ("/across?run=stdlib_lm&with=attention_only&step=819", 1100, ".across-lane"),
+    "across": ("/across?run=icl_regression_batch64&step=13122", 1100, ".across-lane"),
     "jobs": ("/jobs", 700, ".jobs h2"),
     "guide": ("/guide", 1100, ".guide h2"),
 }  # fmt: skip
