@@ -143,7 +143,7 @@ def test_every_panel_of_every_page_gives_a_picture_that_stands_alone(real: Watch
             assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", words)
             assert f"{real.url}{address.split('?')[0]}" in words.replace(" ", "")
             if name not in ("jobs", "runs", "calibration"):
-                assert re.search(r"(stdlib_lm|attention_only) · step [\d,]+", words), panel
+                assert re.search(r"(stdlib_lm|attention_only|icl_regression_batch64) · step [\d,]+", words), panel
                 assert re.search(r"records sha256 [0-9a-f]{12}", words), panel
             for word in WORDS.get(panel, []):
                 assert word in words, (panel, word)
