@@ -35,6 +35,7 @@ WORDS = {
     "draws-panel": ["mean of each chain", "estimate, ± 95 %"],
     "maps-panel": ["recommended", "failed 16"],
 }
+RUNS = ("stdlib_lm", "attention_only", "icl_regression_batch64")
 # Canvases of these are written as shapes: nothing in them is a picture made of pixels.
 VECTORS = {"graph-panel", "rank-panel", "lanes-panel", "space-panel", "weights-panel", "turn-panel"}
 
@@ -143,7 +144,7 @@ def test_every_panel_of_every_page_gives_a_picture_that_stands_alone(real: Watch
             assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", words)
             assert f"{real.url}{address.split('?')[0]}" in words.replace(" ", "")
             if name not in ("jobs", "runs", "calibration"):
-                assert re.search(r"(stdlib_lm|attention_only|icl_regression_batch64) · step [\d,]+", words), panel
+                assert re.search(rf"({'|'.join(RUNS)}) · step [\d,]+", words), panel
                 assert re.search(r"records sha256 [0-9a-f]{12}", words), panel
             for word in WORDS.get(panel, []):
                 assert word in words, (panel, word)
