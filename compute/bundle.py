@@ -237,17 +237,27 @@ def _is_current(key: str) -> bool:
 
 
 def _describe_anew(store: Store, run: Run) -> None:
-    """Enter a run whose records are here already, or take over what its bundle now says of it."""
+    """Enter a run whose records are here already, or take over what its bundle now says of it.
+
+    Where that is so already, nothing is written and no writer waited for: servers ask at start.
+    """
+    if _anew(store, run) is None:
+        return
     with store.transact():
-        try:
-            known = store.run(run.name)
-        except RunNotFound:
-            store.put_run(run)
-            return
-        told = {name: getattr(run, name) for name in _TOLD}
-        fresh = dataclasses.replace(known, **told)
-        if known.source == "shipped" and known.steps == run.steps and fresh != known:
+        fresh = _anew(store, run)
+        if fresh is not None:
             store.put_run(fresh)
+
+
+def _anew(store: Store, run: Run) -> Run | None:
+    """Return the entry that a bundle's run should have in the catalogue, None if it has it."""
+    try:
+        known = store.run(run.name)
+    except RunNotFound:
+        return run
+    fresh = dataclasses.replace(known, **{name: getattr(run, name) for name in _TOLD})
+    told = known.source == "shipped" and known.steps == run.steps
+    return fresh if told and fresh != known else None
 
 
 def _has_checkpoints(store: Store, name: str) -> bool:

@@ -124,6 +124,13 @@ def verdicts(found: dict[int, Measured]) -> Counter[str]:
     return Counter(m.record.verdict for m in found.values())
 
 
+def require_quoted(facts: list[str]) -> None:
+    """The guide says every one of these, in these words."""
+    text = " ".join(GUIDE.split())
+    missing = [fact for fact in facts if fact not in text]
+    assert not missing, "the guide does not say:\n" + "\n".join(missing)
+
+
 def language_facts(store: Store) -> list[str]:
     """What the guide says of ``stdlib_lm``, in its words, read off the records."""
     behaviour = by_step(store, "stdlib_lm", "behaviour")
@@ -343,9 +350,7 @@ def regression_facts(store: Store) -> list[str]:
     "facts", [language_facts, regression_facts, ablation_facts, role_facts, phase_facts]
 )
 def test_the_guide_quotes_the_shipped_records(store, facts):
-    text = " ".join(GUIDE.split())
-    missing = [fact for fact in facts(store) if fact not in text]
-    assert not missing, "the guide does not say:\n" + "\n".join(missing)
+    require_quoted(facts(store))
 
 
 def test_heads_form_before_the_model_copies(store):

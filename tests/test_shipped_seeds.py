@@ -11,8 +11,7 @@ import pytest
 from compute.alignment import Band, band
 from compute.records import Measured
 from compute.store import Store
-from tests.test_shipped import DATA, GUIDE, SEEDS, at, by_step, llc_text, store
-from tests.test_shipped_stages import stages_of, text_of
+from tests.test_shipped import DATA, SEEDS, at, by_step, llc_text, require_quoted, store
 
 __all__ = ["store"]  # the fixture
 
@@ -84,23 +83,9 @@ def degeneracy_facts(store: Store) -> list[str]:
     ]
 
 
-def stage_facts(store: Store) -> list[str]:
-    """The critical points of each seed's LLC."""
-    return [
-        listed_or_none([text_of(b) for b in stages_of(store, name).critical_points])
-        for name in SEEDS
-    ]
-
-
-def listed_or_none(words: Sequence[str]) -> str:
-    return "none" if not words else words[0] if len(words) == 1 else listed(words)
-
-
-@pytest.mark.parametrize("facts", [learning_facts, degeneracy_facts, stage_facts])
+@pytest.mark.parametrize("facts", [learning_facts, degeneracy_facts])
 def test_the_guide_quotes_the_records(store: Store, facts: Callable[[Store], list[str]]) -> None:
-    text = " ".join(GUIDE.split())
-    missing = [fact for fact in facts(store) if fact not in text]
-    assert not missing, "the guide does not say:\n" + "\n".join(missing)
+    require_quoted(facts(store))
 
 
 def test_the_seeds_are_of_one_recipe_past_the_third_stage(store: Store) -> None:

@@ -3,13 +3,12 @@
 import { byId, element, select, setClass } from "./elements.mjs";
 import { failureAt, isOpen } from "./coverage.mjs";
 import { fetchPatterns, label, patternsHere } from "./attention_data.mjs";
+import { createAsking } from "./live.mjs";
 import { createMap } from "./attention_map.mjs";
 import { headOf } from "./places.mjs";
 import { nearestIndex } from "./axis.mjs";
-import { setWaiting } from "./live.mjs";
 import { step as formatStep } from "./format.mjs";
 
-const PAUSE = 60;
 const SPECIAL = /^<.+>$/;
 
 /** Build the panel and return its `update(model, changed)`. */
@@ -22,12 +21,11 @@ export function createAttention(model, signal) {
   const map = createMap();
   const state = element("div", { class: "attention-state", hidden: true });
   byId("attention-body").replaceChildren(map.node, state);
+  const ask = createAsking((trouble) => fillState(state, model, { trouble }), signal);
   let prompt = 0;
-  let asked = "";
-  let timer = 0;
   const sizes = new ResizeObserver(([entry]) => map.resize(entry.contentRect.width));
   sizes.observe(byId("attention-body"));
-  signal.addEventListener("abort", () => (clearTimeout(timer), sizes.disconnect(), setWaiting(false)));
+  signal.addEventListener("abort", () => sizes.disconnect());
 
   function update(_, changed) {
     const head = headOf(model.state.component);
@@ -41,7 +39,7 @@ export function createAttention(model, signal) {
     const step = model.payload.steps[model.state.index];
     const address = model.state.attention?.measured[step];
     const here = address ? patternsHere(address, head) : undefined;
-    if (address && here === undefined) ask(address, head);
+    if (address && here === undefined) ask(address + head, () => fetchPatterns(address, head, signal), () => update(model, new Set()));
     setClass(map.node, "stale", address !== undefined && here === undefined);
     if (here) return paint(head, here, step);
     if (address && here === undefined && !map.node.hidden) return undefined;
@@ -49,26 +47,6 @@ export function createAttention(model, signal) {
     slot.replaceChildren();
     fillState(state, model, { address, here, head });
     return undefined;
-  }
-
-  /** Ask for a head's patterns once the reader rests at a checkpoint. */
-  function ask(address, head) {
-    if (asked === address + head) return;
-    asked = address + head;
-    setWaiting(true);
-    clearTimeout(timer);
-    timer = setTimeout(async () => {
-      let trouble = "";
-      try {
-        await fetchPatterns(address, head, signal);
-        if (!signal.aborted && asked === address + head) update(model, new Set());
-      } catch (error) {
-        if (error.name !== "AbortError") fillState(state, model, { trouble: (trouble = `${error.message}; reload the page.`) });
-      }
-      if (asked !== address + head) return;
-      asked = "";
-      setWaiting(false, trouble);
-    }, PAUSE);
   }
 
   function paint(head, { tokens, pattern }, step) {

@@ -2,9 +2,8 @@
 
 import { carriedOver, createPageModel, hearNews } from "./page_model.mjs";
 import { decode, findCurve } from "./payload.mjs";
-import { setWaiting } from "./live.mjs";
+import { createAsking } from "./live.mjs";
 
-const PAUSE = 60;
 const KEPT = 64;
 const PERIOD = 3000;
 const kept = new Map();
@@ -14,7 +13,7 @@ export function createChainsModel(opened, signal) {
   const model = createPageModel(opened, { chains: null, record: null, trouble: "" });
   model.speak = () => {};
   model.measure = () => model.request({ kinds: ["llc"], steps: [model.payload.steps[model.state.index]] });
-  const ask = fetcher(model, signal);
+  const ask = createAsking((trouble) => model.set({ trouble }), signal);
 
   /**
    * Work out what is shown: the `curve` of the chosen setting, its `setting` in the server's list,
@@ -26,38 +25,19 @@ export function createChainsModel(opened, signal) {
     const setting = chains?.settings.find((s) => s.curve === curve?.id && s.label === curve.settings);
     const address = setting?.measured[model.payload.steps[index]];
     const record = address && kept.get(address);
-    if (address && !record) ask(address);
+    if (address && !record) ask(address, () => fetchChains(address, signal), () => model.set({ record: address, trouble: "" }));
     model.view = { curve, setting, address, record };
   };
   hearNews(model, signal, { renew, heard: chainsFollower(model, signal) });
   return model;
 }
 
-/** Fetch chains once the reader rests at a checkpoint; those that were here once are kept. */
-function fetcher(model, signal) {
-  let [asked, timer] = ["", 0];
-  signal.addEventListener("abort", () => (clearTimeout(timer), setWaiting(false)));
-  return (address) => {
-    if (asked === address) return;
-    asked = address;
-    setWaiting(true);
-    clearTimeout(timer);
-    timer = setTimeout(async () => {
-      let trouble = "";
-      try {
-        const response = await fetch(address, { signal });
-        if (!response.ok) throw new Error(`these chains could not be loaded (${response.status})`);
-        kept.set(address, decode(await response.arrayBuffer()));
-        if (kept.size > KEPT) kept.delete(kept.keys().next().value);
-        model.set({ record: address, trouble: "" });
-      } catch (error) {
-        if (error.name !== "AbortError") model.set({ trouble: (trouble = `${error.message}; reload the page.`) });
-      }
-      if (asked !== address) return;
-      asked = "";
-      setWaiting(false, trouble);
-    }, PAUSE);
-  };
+/** Fetch the chains of one estimate; those that were here once are kept. */
+async function fetchChains(address, signal) {
+  const response = await fetch(address, { signal });
+  if (!response.ok) throw new Error(`these chains could not be loaded (${response.status})`);
+  kept.set(address, decode(await response.arrayBuffer()));
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value);
 }
 
 /** Ask which chains there are whenever the server has news, and while a step waits for them. */

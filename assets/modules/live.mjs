@@ -3,6 +3,8 @@
 import { fetchPayload } from "./payload.mjs";
 
 const PERIOD = 3000;
+/** After this long at a checkpoint the reader rests there, in milliseconds. */
+const PAUSE = 60;
 let shown = { on: false, trouble: "", failed: 0 };
 
 /** Follow a run's state; `news` gets the state and, if the data changed, the new payload. */
@@ -52,12 +54,39 @@ export async function fetched(address, signal, what, read) {
   return read(response);
 }
 
-/** Note whether a page waits for what the server has of the checkpoint it shows; `trouble` says why that came to nothing. */
-export function setWaiting(on, trouble = "") {
+/**
+ * Return `ask(name, get, arrived)` for what a page fetches of one checkpoint: `get()` is called
+ * once the reader rests there, and `arrived()` after it unless something else was asked for
+ * meanwhile; `failed` hears in words why it came to nothing.
+ */
+export function createAsking(failed, signal) {
+  let [asked, timer] = ["", 0];
+  signal.addEventListener("abort", () => (clearTimeout(timer), setWaiting(false)));
+  return (name, get, arrived) => {
+    if (asked === name) return;
+    asked = name;
+    setWaiting(true);
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      let trouble = "";
+      try {
+        await get();
+        if (!signal.aborted && asked === name) arrived();
+      } catch (error) {
+        if (error.name !== "AbortError") failed((trouble = `${error.message}; reload the page.`));
+      }
+      if (asked !== name) return;
+      asked = "";
+      setWaiting(false, trouble);
+    }, PAUSE);
+  };
+}
+
+function setWaiting(on, trouble = "") {
   shown = { on, trouble, failed: shown.failed + Number(trouble !== "") };
 }
 
-/** Return whether a page waits: `{on, failed, trouble}`, how often that came to nothing so far, and why at last. */
+/** Return whether a page waits for what it asked for: `{on, failed, trouble}`, how often that came to nothing so far, and why at last. */
 export function waiting() {
   return shown;
 }

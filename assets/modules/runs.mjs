@@ -14,7 +14,7 @@ const PERIOD = 4000;
 /** Fill the page under `root` until `signal` aborts. */
 export function mountRuns(root, signal) {
   const { prefix } = root.dataset;
-  const [rows, held] = [new Map(), new Map()];
+  const rows = new Map();
   let shown = [];
   let [timer, asking] = [0, false];
   const list = element("div", { class: "runs-list" });
@@ -23,7 +23,7 @@ export function mountRuns(root, signal) {
   const form = createForm(model);
   document.title = "Runs · Ontogeny";
   fillHead({}, signal);
-  offerTable(list, () => runsTable(shown, held));
+  offerTable(list, () => runsTable(shown.map((run) => [run, rows.get(run.name).held()])));
 
   /** Post a change and say what came of it; returns why it was refused, or "". */
   async function act(path, body = {}) {
@@ -54,7 +54,6 @@ export function mountRuns(root, signal) {
   async function fill(name) {
     try {
       const facts = await fetched(`${prefix}api/runs/${encodeURIComponent(name)}`, signal, `Run ${name}`, (r) => r.json());
-      held.set(name, facts);
       rows.get(name)?.fill(facts);
     } catch (error) {
       if (error.name === "AbortError") throw error;

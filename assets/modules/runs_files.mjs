@@ -4,10 +4,9 @@ const RUN = ["run", "source", "recipe", "seed", "licence", "checkpoints", "first
 const HELD = ["components", "records", "bytes"];
 const MEASURED = ["kind", "measurement", "measured", "wanted"];
 
-/** Return the table of all runs, given what the server told of each; a run whose records are not read yet has one row without them. */
-export function runsTable(runs, held) {
-  const rows = runs.flatMap((run) => {
-    const found = held.get(run.name);
+/** Return the table of pairs of a run and what is held of it; one whose records are not read yet, null, has one row without them. */
+export function runsTable(runs) {
+  const rows = runs.flatMap(([run, found]) => {
     const facts = [...factsOf(run), found?.components, found?.records, found?.size];
     const measured = found ? measuredOf(found) : [];
     return (measured.length ? measured : [[]]).map((row) => [...facts, ...MEASURED.map((_, i) => row[i])]);

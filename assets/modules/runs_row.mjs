@@ -6,7 +6,7 @@ import { KIND_NAMES, isOpen } from "./coverage.mjs";
 
 const SOURCES = { folder: "from a folder", hub: "from the hub", shipped: "records that ship with this project" };
 
-/** Return a row: `node`, `update(run, state)`, `fill(facts)` and `trouble(words)`. */
+/** Return a row: `node`, `update(run, state)`, `fill(facts)`, `held()`, which are those, and `trouble(words)`. */
 export function createRow(run, model) {
   const parts = {
     title: element("a", { class: "run-title", href: `${model.prefix}?run=${encodeURIComponent(run.name)}`, text: run.name }),
@@ -66,7 +66,7 @@ export function createRow(run, model) {
     parts.reason.hidden = !reason;
   }
 
-  return { node, update, fill, trouble: (words) => parts.bars.replaceChildren(element("p", { class: "failed-text", text: words })) };
+  return { node, update, fill, held: () => held, trouble: (words) => parts.bars.replaceChildren(element("p", { class: "failed-text", text: words })) };
 }
 
 function facts(run, held) {
