@@ -11,6 +11,9 @@ import pytest
 from compute.alignment import Band, band
 from compute.records import Measured
 from compute.store import Store
+from compute.trajectories import trajectory
+from dashboard.figures.structure import structure
+from dashboard.library import Library
 from tests.test_shipped import DATA, SEEDS, at, by_step, llc_text, require_quoted, store
 
 __all__ = ["store"]  # the fixture
@@ -19,7 +22,7 @@ GROUP = SEEDS[0]
 
 
 def listed(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
 
 
 def over_seeds(store: Store, kind: str, value: Callable[[Measured], float]) -> Band:
@@ -83,7 +86,146 @@ def degeneracy_facts(store: Store) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("facts", [learning_facts, degeneracy_facts])
+def context_facts(store: Store) -> list[str]:
+    """What a later pair gains on an earlier one, and what is left of it out of distribution."""
+
+    def gained(late: int, early: int) -> Band:
+        return over_seeds(
+            store,
+            "behaviour",
+            lambda m: m.record.loss_by_pair[late - 1] - m.record.loss_by_pair[early - 1],
+        )
+
+    def shifted(field: str, scale: float) -> Band:
+        return over_seeds(
+            store,
+            "shift",
+            lambda m: getattr(m.record, field)[m.record.scales.tolist().index(scale)],
+        )
+
+    first, second = gained(4, 1), gained(8, 4)
+    inputs, tasks = shifted("input_ridge", 3), shifted("task_ridge", 3)
+    far = shifted("input_error", 10)
+    last = int(first.steps[-1])
+    return [
+        f"{mean_text(first, 13_122)} at step 13,122 and {mean_text(first, last)} at {last:,}",
+        f"{mean_text(second, 13_122)} and {mean_text(second, last)}",
+        f"from {mean_text(inputs, 2_432, 1)} at step 2,432 to {mean_text(inputs, last, 1)} at "
+        f"{last:,} with inputs three times as large",
+        f"from {mean_text(tasks, 2_432, 1)} to {mean_text(tasks, last, 1)} with tasks",
+        f"the error is {mean_text(far, last, 0)} where saying nothing has "
+        f"{mean_text(far, 2_432, 0)}",
+    ]
+
+
+def structure_facts(store: Store) -> list[str]:
+    """The layer norms and embeddings that collapse, and how heads attend."""
+
+    def norm(field: str, name: str) -> Band:
+        return over_seeds(
+            store, "structure", lambda m: getattr(m.record, field)[m.record.norms.index(name)]
+        )
+
+    def evenness(name: str) -> Band:
+        def ratio(m: Measured) -> float:
+            values = m.record.singular_values[m.record.embeddings.index(name)]
+            found = values[np.isfinite(values)]
+            return float(found[-1] / found[0])
+
+        return over_seeds(store, "structure", ratio)
+
+    size, first = norm("norm_size", "final"), norm("norm_size", "L0.attention")
+    small = norm("norm_small", "final")
+    embedding, unembedding = evenness("EMB"), evenness("UNEMBED")
+    entropy = over_seeds(store, "structure", lambda m: m.record.attention_entropy.mean())
+    varied = over_seeds(store, "structure", lambda m: m.record.attention_variability.mean())
+    last = int(size.steps[-1])
+    return [
+        f"from {mean_text(size, 40_000)} at step 40,000 to {mean_text(size, last)} at {last:,}",
+        f"a share of {mean_text(small, last)} of its factors are then below a tenth",
+        f"from {mean_text(first, 40_000)} to {mean_text(first, last)}",
+        f"from {mean_text(embedding, 0)} to {mean_text(embedding, last)} in the embedding and "
+        f"from {mean_text(unembedding, 0)} to {mean_text(unembedding, last)} in the unembedding",
+        f"from {mean_text(entropy, 0)} nats at step 0 to {mean_text(entropy, 40_000)} at 40,000",
+        f"from {mean_text(varied, 0)} to {mean_text(varied, 40_000)}",
+    ]
+
+
+def graph_facts(store: Store) -> list[str]:
+    """The head that attends to the token before, its place in the graph, and the phases."""
+    heads, scores, zs, since, phases, strength = [], [], [], [], [], []
+    for name in SEEDS:
+        behaviour, network = (by_step(store, name, kind) for kind in ("behaviour", "network"))
+        last = max(behaviour)
+        end = at(behaviour, last)
+        head = end.heads[int(end.previous_token.argmax())]
+        z, p = (node_metric(network, f"spreader_{what}") for what in "zp")
+        passing = [h for h in end.heads if h.startswith("L0") and p[last][h] <= 0.05]
+        assert passing == [head]
+        heads.append(f"`{head}`")
+        scores.append(f"{end.previous_token.max():.2f}")
+        zs.append(f"{z[last][head]:.1f}")
+        since.append(f"{min(s for s in p if all(p[t][head] <= 0.05 for t in p if t >= s)):,}")
+        development = Library(store).development(name)
+        found = structure(development.graphs["regression.zero"], threshold=0).phases
+        phases.append([f"{development.run.steps[b.index]:,}" for b in found.boundaries])
+        strength.append(development.curve("graph.total_strength", "regression.zero").values)
+        assert not found.limited
+    return [
+        f"{listed(heads)}, with scores of {listed(scores)} at the end",
+        f"(z {listed(zs)}), from steps {listed(since)} on",
+        f"at steps {listed(phases[0])} in seed 1, {listed(phases[1])} in seed 2 and "
+        f"{listed(phases[2])} in seed 3",
+        f"from {min(s[0] for s in strength):.1f} to {max(s[0] for s in strength):.1f} at step 0 to "
+        f"{min(s[-1] for s in strength):.1f} to {max(s[-1] for s in strength):.1f} at the end",
+    ]
+
+
+def node_metric(network: dict[int, Measured], metric: str) -> dict[int, dict[str, float]]:
+    """A metric of every component, by step."""
+    return {
+        step: dict(
+            zip(
+                m.record.components,
+                map(float, m.record.node_values[m.record.node_names.index(metric)]),
+                strict=True,
+            )
+        )
+        for step, m in network.items()
+    }
+
+
+def dynamics_facts(store: Store) -> list[str]:
+    """The shape of the ways that the seeds go, alone and together."""
+    outputs = {
+        name: {step: m.record for step, m in by_step(store, name, "outputs").items()}
+        for name in SEEDS
+    }
+    alone = [trajectory({name: found}) for name, found in outputs.items()]
+    together = trajectory(outputs)
+    shares = [f"{100 * found.explained[0]:.0f}" for found in alone]
+    joint, walk = (
+        np.round(100 * part[:3]).astype(int) for part in (together.explained, together.walk)
+    )
+    return [
+        f"{listed(shares)} % of each seed's variance, where a random walk over the same "
+        f"checkpoints has {100 * alone[0].walk[0]:.0f} %",
+        f"{joint[0]}, {joint[1]} and {joint[2]} %, those of three walks {walk[0]}, {walk[1]} and "
+        f"{walk[2]} %",
+    ]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        learning_facts,
+        degeneracy_facts,
+        context_facts,
+        structure_facts,
+        graph_facts,
+        dynamics_facts,
+    ],
+)
 def test_the_guide_quotes_the_records(store: Store, facts: Callable[[Store], list[str]]) -> None:
     require_quoted(facts(store))
 
