@@ -1,5 +1,5 @@
 # run: start the dashboard    test: every test but the benchmarks    check: format, lint, types, test
-# bench: speed and memory     demo: make the shipped developments again, from nothing (hours)
+# bench: speed and memory     demo: make the shipped developments again, in build/demo (hours)
 
 PYTHON := .venv/bin/python
 ONTOGENY := $(PYTHON) -m compute.cli
@@ -31,7 +31,9 @@ demo: .venv/ready-to-run
 	set -e; for name in $(DEVELOPMENTS); do \
 	    $(ONTOGENY) train $$name --runs-folder $(DEMO)/runs --data $(DEMO)/store; \
 	    $(ONTOGENY) compute $$name --data $(DEMO)/store; \
-	    $(ONTOGENY) export $$name data/$$name --data $(DEMO)/store; \
+	    case $$name in icl_*) own=shift;; *) own=context;; esac; \
+	    $(ONTOGENY) compute $$name --kinds $$own,structure,outputs --data $(DEMO)/store; \
+	    $(ONTOGENY) export $$name $(DEMO)/data/$$name --data $(DEMO)/store; \
 	done
 
 .venv/ready-to-run: $(CONTENT)

@@ -63,6 +63,8 @@ Add: TypeAlias = Callable[[Addition], str]
 def enter(store: Store, run: Run) -> None:
     """Put a run into the catalogue; one that is there already keeps the settings of its LLC.
 
+    So does one that came as records and now has checkpoints: its curve goes on.
+
     Raises
     ------
     SettingsError
@@ -71,23 +73,28 @@ def enter(store: Store, run: Run) -> None:
     place = (run.source, run.location)
     known = _known(store, run.name)
     before = _removed(store, run.name) if known is None else None
-    if known is not None and (known.source, known.location) == place:
-        run = dataclasses.replace(run, llc=known.llc)
-    elif known is not None and (
-        known.source == "hub" or (known.source == "folder" and Path(known.location).is_dir())
-    ):
+    if known is not None and _is_elsewhere(known, place):
         raise SettingsError(
             f"there is a run {run.name!r} already, at {known.location}; "
             "give this one another name: --name"
         )
-    elif before is not None and before[0] != "shipped" and before != place:
+    if before is not None and before[0] != "shipped" and before != place:
         raise SettingsError(
             f"the store still has records of a run {run.name!r}, which was at {before[1]}; "
             "give this one another name: --name"
         )
+    if known is not None:
+        run = dataclasses.replace(run, llc=known.llc or run.llc)
     with store.transact():
         store.put_run(run)
         store.drop_document(_REMOVED + run.name)
+
+
+def _is_elsewhere(known: Run, place: tuple[str, str]) -> bool:
+    """Return whether a run of the catalogue has checkpoints at another place."""
+    if (known.source, known.location) == place:
+        return False
+    return known.source == "hub" or (known.source == "folder" and Path(known.location).is_dir())
 
 
 def refuse_shipped_name(store: Store, addition: Addition) -> None:

@@ -147,7 +147,11 @@ def calibrate(options: argparse.Namespace) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train a development, from where it was left, and enter it into the catalogue."""
+    """Train a development, from where it was left, and enter it into the catalogue.
+
+    Its LLC is measured as that of the shipped runs of its recipe, unless the store has settings.
+    """
+    from compute.bundle import bundled_run, bundles
     from compute.models import DEVELOPMENTS, describe_run
     from compute.models.developments import training
     from compute.terminal import Bar, Steps
@@ -164,7 +168,8 @@ def train(options: argparse.Namespace) -> int:
     except FloatingPointError as error:
         raise RunError(f"{options.name}: {error}") from error
     run = describe_run(str(folder))
-    _enter(store, run)
+    shipped = {one.recipe: one.llc for one in map(bundled_run, bundles(SHIPPED))}
+    _enter(store, dataclasses.replace(run, llc=shipped.get(run.recipe, "")))
     return 0
 
 

@@ -142,7 +142,7 @@ class RefinedMeasurement:
         require_one_of("data", self.data, get_args(DataName))
 
 
-# Recommended by `ontogeny calibrate` on the shipped developments; the guide shows the sweeps.
+# Where no calibration has chosen. The shipped runs have settings of their own, in their run.json.
 LANGUAGE_LLC = LLCMeasurement(
     llc=LLCSpec(step_size=2e-4, nbeta=100.0, gamma=1000.0, burn_in=30, draws=70, batch_size=2)
 )

@@ -162,6 +162,15 @@ def test_an_entry_keeps_its_chains_and_is_not_taken_by_another(
         enter(store, a_run(location=tmp_path / "there"))
 
 
+def test_the_settings_of_records_that_came_alone_are_those_of_their_checkpoints(
+    store: Store, tmp_path: Path
+) -> None:
+    here = a_run(location=tmp_path / "here")
+    store.put_run(dataclasses.replace(here, source="shipped", location="small", llc="{}"))
+    enter(store, here)
+    assert store.run("small") == dataclasses.replace(here, llc="{}")
+
+
 def a_measured(run: Run) -> Measured:
     return Measured(
         spec=BEHAVIOUR, run=run.name, step=0, weights_digest="w", data_digest="text",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from compute.bundle import export_run
+from compute.bundle import bundled_run, export_run
 from compute.cli import build_parser, main
 from compute.jobs import Jobs
 from compute.models.developments.icl_regression import IclRegression
@@ -22,6 +23,7 @@ from compute.models.developments.training import train
 from compute.records import to_bytes
 from compute.serving import service_command
 from compute.settings import resolve
+from compute.store import Store
 from tests.samples import GRAPH, a_measured, a_run, a_task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -163,6 +165,9 @@ def test_train_compute_export_from_nothing(capsys, tmp_path):
     folder = ["--runs-folder", str(tmp_path / "runs")]
     assert main(["train", "icl_regression", "--until", "2", *folder, *data[:2]]) == 0
     assert "3 checkpoints, steps 0 to 2" in capsys.readouterr().out
+    with contextlib.closing(Store(tmp_path / "store")) as store:
+        shipped = bundled_run(ROOT / "data" / "icl_regression")
+        assert store.run("icl_regression").llc == shipped.llc
     truncated = tmp_path / "runs" / "icl_regression" / "step1" / "model.safetensors"
     truncated.write_bytes(truncated.read_bytes()[:1000])
 

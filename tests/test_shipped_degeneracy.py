@@ -146,15 +146,48 @@ def curvature_facts(store: Store) -> list[str]:
         facts.append(
             f"rank correlation {spearmanr(*pair).statistic:.2f} with λ̂ over {len(believed)}"
         )
+    facts += heads_of_regression(store)
+    return facts
+
+
+def heads_of_regression(store: Store) -> list[str]:
     rounded = by_step(store, "icl_regression", "refined")
     peak, end = (rounded[step].record for step in (11_930, 100_000))
     first = peak.parts.index("L0H3")
     assert int(peak.llc.argmax()) == int(end.llc.argmax()) == first
-    facts.append(
+    return [
         f"`L0H3` ({value(peak, first)} at step 11,930, {value(end, first)} at 100,000, of the "
         f"{len(rounded)} checkpoints measured)"
+    ]
+
+
+def attention_facts(store: Store) -> list[str]:
+    """What the guide says of heads and curvature in ``attention_only``, and of its sweep."""
+    refined, curved, llc = (
+        by_step(store, "attention_only", kind) for kind in ("refined", "curvature", "llc")
     )
-    return facts
+    last = max(refined)
+    end = refined[last].record
+    top, bottom = (int(i) for i in (end.llc.argmax(), end.llc.argmin()))
+    one, other = (end.parts.index(part) for part in ("L0H7", "L1H2"))
+    trace = curved[last].record
+    spec = llc[last].spec.llc
+    half = spec.nbeta * trace.trace / (2 * spec.gamma)
+    believed = [s for s in curved if llc[s].record.verdict == "healthy"]
+    pair = [[float(curved[s].record.trace) for s in believed],
+            [float(llc[s].record.llc) for s in believed]]  # fmt: skip
+    found = calibration(store, "attention_only")
+    every, healthy, usable = counted(found)
+    return [
+        f"at {len(refined)} checkpoints; at step {last:,} it is largest for `{end.parts[top]}` "
+        f"({value(end, top)}) and smallest for `{end.parts[bottom]}` ({value(end, bottom)}), with "
+        f"a median of {median(end):.1f}; `L0H7` has {value(end, one)}, `L1H2` {value(end, other)}",
+        f"At {len(curved)} checkpoints, tr(H) is {trace.trace:,.0f} ± "
+        f"{1.96 * trace.trace_error:,.0f} at step {last:,}, and n β tr(H) / 2γ "
+        f"{100 * half / llc[last].record.llc:.0f} % of λ̂; its rank correlation with λ̂ is "
+        f"{spearmanr(*pair).statistic:.2f} over {len(believed)} healthy checkpoints",
+        f"Of {every} cells at steps 2,000 and 8,000, {healthy} are healthy and {usable} usable",
+    ]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -169,6 +202,8 @@ def test_refined_llcs_of_every_head_and_curvature_are_there(store: Store, name: 
     assert len(parts) == (8 if name == "icl_regression" else 16)
 
 
-@pytest.mark.parametrize("facts", [calibration_facts, refined_facts, curvature_facts])
+@pytest.mark.parametrize(
+    "facts", [calibration_facts, refined_facts, curvature_facts, attention_facts]
+)
 def test_the_guide_says_what_the_records_show(store: Store, facts: Facts) -> None:
     require_quoted(facts(store))
