@@ -90,7 +90,9 @@ def smooth(
     wanted = x if at is None else np.log1p(np.asarray(at, dtype=np.float64))
     y = np.asarray(values, dtype=np.float64)[known]
     own = np.nan_to_num(np.asarray(errors, dtype=np.float64)[known])
-    centre, scale = y.mean(), y.std() or own.max() or 1.0
+    # Of a constant, mean and deviation differ by roundings, which are no shape.
+    constant = not np.ptp(y)
+    centre, scale = (y[0], own.max() or 1.0) if constant else (y.mean(), y.std())
     process = _fitted(x[known], (y - centre) / scale, own / scale)
     mean, deviation = process.curve(wanted)
     slope, slope_error = process.slope(wanted)

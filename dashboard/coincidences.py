@@ -24,6 +24,7 @@ from dashboard.figures.coincidence_sources import (
 from dashboard.figures.coincidence_tests import (
     GRAPH,
     STRENGTHS,
+    TURNS,
     Lag,
     courses,
     distances,
@@ -104,11 +105,12 @@ class Coincidences:
             phases, metrics = graph_phases(series, run.steps)
             row = (series.node_settings, phases)
             others = {GRAPH: ("", phases), **others}
+        turns = max(TURNS, surrogates_for(len(chosen.curves), len(metrics)))
         return encode_coincidence(
             Coincidence(
                 llc=chosen.llc,
                 sources=sources_of(own, row, curves),
-                distances=tuple(distances(own[1], others, run.steps) if own else ()),
+                distances=tuple(distances(own[1], others, run.steps, turns=turns) if own else ()),
                 lags=self._all_lags(development, digest, graph, chosen, metrics),
                 courses=_courses(development, graph),
                 missing=chosen.missing,

@@ -1,19 +1,19 @@
 /** Components: how the refined LLC of each goes with its strength over training, and all of them at the step. */
 
 import { anyOf, createReason, listenToPoints, onSize, panelBody } from "./network_panel.mjs";
-import { chance, interval, saveButton, verdictNode } from "./coincidence_text.mjs";
+import { chance, interval, saveButton, value, verdictNode } from "./coincidence_text.mjs";
 import { element, select, setAttribute, setClass, setText, svg } from "./elements.mjs";
 import { createCloud } from "./coincidence_cloud.mjs";
 import { GO_TOGETHER } from "./coincidence_model.mjs";
-import { number } from "./format.mjs";
 
 const LOADING = "Computing over all checkpoints …";
 const COLUMNS = [
-  ["component", ""], ["over training", "Spearman’s rank correlation over the steps, −1 to 1, and its 95 % interval"], ["ρ", ""],
+  ["component", ""], ["over training", "correlation of the smoothed slopes at the same steps, −1 to 1, and its 95 % interval"], ["r", ""],
+  ["left", "what is left of r without the stretch of training on which it rests most"],
   ["stretches", "how many independent stretches the changes of the two are worth; fewer than 4 tell nothing"],
-  ["p", "share of independent curves as smooth as these that go as far from 0"], ["after Holm", "corrected for the components of this table"], ["", ""],
+  ["p", "share of independent curves as smooth as these of whose correlation as much is left"], ["after Holm", "corrected for the components of this table"], ["", ""],
 ];
-const FILE = ["component", "rho", "low", "high", "stretches", "points", "p", "adjusted", "verdict", "reason"];
+const FILE = ["component", "r", "low", "high", "least", "rho", "stretches", "points", "p", "adjusted", "verdict", "reason"];
 
 /** Build the panel and return its `update(model, changed)`. */
 export function createComponents(model, signal) {
@@ -75,16 +75,16 @@ function row(model, part) {
   const cell = (text, small = "") => element("td", {}, element("span", { text }), ...(small ? [element("small", { text: small })] : []));
   const choose = element("button", { type: "button", text: part.name, "aria-pressed": "false", onclick: () => model.toggle(part.name) });
   return element("tr", { "data-part": part.name, "data-verdict": part.verdict, title: part.reason || null }, element("th", { scope: "row" }, choose),
-    element("td", { class: "rho-bar" }, bar(part)), cell(part.rho === null ? "–" : number(part.rho, 2), interval(part.low, part.high)),
-    cell(part.stretches === null ? "–" : number(part.stretches, 1)), cell(chance(part.p)), cell(chance(part.adjusted)), element("td", {}, verdictNode(part.verdict, GO_TOGETHER)));
+    element("td", { class: "rho-bar" }, bar(part)), cell(value(part.r, 2), interval(part.low, part.high)), cell(value(part.least, 2)),
+    cell(value(part.stretches, 1)), cell(chance(part.p)), cell(chance(part.adjusted)), element("td", {}, verdictNode(part.verdict, GO_TOGETHER)));
 }
 
 /** Draw a correlation between −1 and 1 with its interval, to the scale of the column. */
-function bar({ rho, low, high }) {
+function bar({ r, low, high }) {
   const at = (v) => `${50 + 50 * v}%`;
   const line = (x1, x2, kind) => svg("line", { class: kind, x1: at(x1), x2: at(x2), y1: 8, y2: 8 });
   return svg("svg", { "aria-hidden": "true", height: 16 },
     svg("line", { class: "lag-zero", x1: "50%", x2: "50%", y1: 0, y2: 16 }),
     ...(low === null ? [] : [line(low, high, "lag-whisker")]),
-    ...(rho === null ? [] : [svg("circle", { class: "rho-dot", cx: at(rho), cy: 8, r: 3.5 })]));
+    ...(r === null ? [] : [svg("circle", { class: "rho-dot", cx: at(r), cy: 8, r: 3.5 })]));
 }

@@ -1,7 +1,7 @@
 /** How the slope of a curve goes with that of the LLC, at each lag, and the same of all curves in a table. */
 
 import { anyOf, createReason, hush, onSize, panelBody, tell } from "./network_panel.mjs";
-import { chance, forRun, interval, lagText, saveButton, verdictNode } from "./coincidence_text.mjs";
+import { chance, forRun, interval, lagText, saveButton, value, verdictNode } from "./coincidence_text.mjs";
 import { element, select, setAttribute, setClass, setText, svg } from "./elements.mjs";
 import { GO_TOGETHER } from "./coincidence_model.mjs";
 import { number } from "./format.mjs";
@@ -11,11 +11,12 @@ const GROUPS = { loss: "loss and behaviours", behaviour: "loss and behaviours", 
 const COLUMNS = [
   ["curve", ""], ["r", "correlation of the slopes where it is farthest from 0, and its 95 % interval"],
   ["lag", "where that is, as a factor in 1 + t, with its 95 % interval: above 1, the curve changes after the LLC"],
+  ["left", "what is left, at the best lag, without the stretch of training on which r rests most"],
   ["stretches", "how many independent pairs of slopes there are; fewer than 4 tell nothing"],
-  ["p", "share of independent curves as smooth as these that go as far from 0 at any lag"],
+  ["p", "share of independent curves as smooth as these of whose correlation as much is left at any lag"],
   ["after Holm", "corrected for all tests of this page"], ["", ""],
 ];
-const FILE = ["curve", "r", "r_low", "r_high", "lag", "lag_low", "lag_high", "stretches", "p", "adjusted", "verdict", "reason"];
+const FILE = ["curve", "r", "r_low", "r_high", "lag", "lag_low", "lag_high", "least", "stretches", "p", "adjusted", "verdict", "reason"];
 const PAD = 8;
 /** Places on the axis of lags, in ln(1 + t). */
 const TICKS = [-1, -0.5, 0, 0.5, 1];
@@ -81,11 +82,11 @@ function row(model, lag) {
   const choose = element("button", { type: "button", text: name, "aria-pressed": "false", onclick: () => model.set({ curve: id }) });
   return element("tr", { "data-curve": id, "data-verdict": verdict, title: words }, element("th", { scope: "row" }, choose),
     ...(known ? [cell(number(lag.extremum, 2), interval(lag.extremum_low, lag.extremum_high)), cell(`${number(Math.exp(lag.lag), 2)}×`, interval(Math.exp(lag.lag_low), Math.exp(lag.lag_high)))] : [cell("–"), cell("–")]),
-    cell(lag.stretches === null ? "–" : number(lag.stretches, 1)), cell(chance(lag.p)), cell(chance(lag.adjusted)), element("td", {}, verdictNode(verdict, GO_TOGETHER)));
+    cell(value(lag.least, 2)), cell(value(lag.stretches, 1)), cell(chance(lag.p)), cell(chance(lag.adjusted)), element("td", {}, verdictNode(verdict, GO_TOGETHER)));
 }
 
 function record(lag) {
-  return [lag.name, lag.extremum, lag.extremum_low, lag.extremum_high, lag.lag, lag.lag_low, lag.lag_high, lag.stretches, lag.p, lag.adjusted, lag.verdict, lag.reason];
+  return [lag.name, lag.extremum, lag.extremum_low, lag.extremum_high, lag.lag, lag.lag_low, lag.lag_high, lag.least, lag.stretches, lag.p, lag.adjusted, lag.verdict, lag.reason];
 }
 
 /** Return the chart of correlation over lag: `node` and `draw(lag)`; both axes are the same for every curve. */
@@ -139,6 +140,6 @@ function tick(lag) {
 function describe({ name, lags, r, low, high }, share) {
   const at = 2 * share - 1;
   const i = lags.reduce((best, lag, k) => (Math.abs(lag - at) < Math.abs(lags[best] - at) ? k : best), 0);
-  const value = r[i] === null ? "too little in common" : number(r[i], 2);
-  return { title: `${name}, ${lagText(lags[i])}`, rows: [["correlation", value], ["95 % interval", interval(low[i], high[i]) || "–"]], foot: `lag ${number(lags[i], 2)} in ln(1 + t)` };
+  const correlation = r[i] === null ? "too little in common" : number(r[i], 2);
+  return { title: `${name}, ${lagText(lags[i])}`, rows: [["correlation", correlation], ["95 % interval", interval(low[i], high[i]) || "–"]], foot: `lag ${number(lags[i], 2)} in ln(1 + t)` };
 }

@@ -13,6 +13,11 @@ export function chance(p) {
   return p >= TINY ? number(p, 2) : number(p, 1 - Math.floor(Math.log10(p)) - 1);
 }
 
+/** Return a number to so many places; a dash for none. */
+export function value(found, places) {
+  return found === null || found === undefined ? "–" : number(found, places);
+}
+
 /** Return the ends of an interval; "" without. */
 export function interval(low, high, places = 2) {
   return low === null || high === null ? "" : `${number(low, places)} to ${number(high, places)}`;

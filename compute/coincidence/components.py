@@ -1,9 +1,10 @@
 """Whether a component's degeneracy goes with its place in the graph: over training, and now.
 
 Three questions about refined LLCs (Wang et al. 2024, arXiv:2410.02984) and strengths: do the two
-go together over the training of one component; do components that have more of one have more of
+change together over the training of one component; do components that have more of one have more of
 the other at one step; and does a component's own course of one go with its own course of the other
-beyond what all components do together. All are on ranks, so that neither unit nor scale matters.
+beyond what all components do together. The first is on slopes, since two that drift correlate
+whatever they are; the others are on ranks, so that neither unit nor scale matters.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from compute.coincidence.lags import SURROGATES
 from compute.coincidence.over_time import OverTime, over_time
-from compute.coincidence.ranks import orders, rank_correlation, standard_ranks
-from compute.coincidence.within import FEWEST_COMPONENTS, Within, within
+from compute.coincidence.ranks import orders, rank_correlation, rank_interval, standard_ranks
+from compute.coincidence.within import FEWEST_COMPONENTS, Table, Within, noisy, within
 from compute.errors import require
 from compute.smoothing import NORMAL_95
 
 REPLICATES = 400
+DRAWS_PER_TEST = 40
 _ROUNDING = 1e-9
 
 
@@ -32,8 +35,10 @@ class Across:
     Attributes
     ----------
     rho, low, high
-        Spearman's rank correlation, -1 to 1, and a 95 % interval over draws of the components with
-        replacement. NaN for fewer than `FEWEST_COMPONENTS` with both values, or without an order.
+        Spearman's rank correlation, -1 to 1, and a 95 % interval for components that are drawn
+        from many: that of Fisher's z, and whatever draws of the components with replacement reach,
+        their values redrawn within their errors. NaN for fewer than `FEWEST_COMPONENTS` with both
+        values, or without an order.
     p
         Share of the orders of the components that go as far from 0; all orders for up to eight.
     components
@@ -110,38 +115,50 @@ def components_together(
         for end in (strength_low, strength_high)
     )
     errors = np.nan_to_num(refined_errors, nan=0.0, posinf=0.0)
+    # The smallest p must stay below 0.05 when it is multiplied by how many there are.
+    surrogates = max(SURROGATES, DRAWS_PER_TEST * len(names))
     return ComponentsTogether(
         steps=at,
         names=tuple(names),
         over_time=tuple(
             over_time(at, *(t[:, c] for t in (refined, errors, strength, (below + above) / 2)),
-                      generator=generator)
+                      generator=generator, surrogates=surrogates)
             for c in range(len(names))
         ),
-        across=_across(refined, strength, generator),
+        across=_across((refined, errors, errors), (strength, below, above), generator),
         within=within((refined, errors, errors), (strength, below, above), where, generator),
     )  # fmt: skip
 
 
-def _across(refined: ndarray, strength: ndarray, generator: np.random.Generator) -> Across:
-    rho, low, high, p = np.full((4, len(refined)), np.nan)
-    number = np.zeros(len(refined), dtype=int)
-    for i, (a, b) in enumerate(zip(refined, strength, strict=True)):
-        both = np.isfinite(a) & np.isfinite(b)
+def _across(refined: Table, strength: Table, generator: np.random.Generator) -> Across:
+    checkpoints = len(refined[0])
+    rho, low, high, p = np.full((4, checkpoints), np.nan)
+    number = np.zeros(checkpoints, dtype=int)
+    for i in range(checkpoints):
+        both = np.isfinite(refined[0][i]) & np.isfinite(strength[0][i])
         number[i] = both.sum()
         if number[i] < FEWEST_COMPONENTS:
             continue
-        rho[i] = rank_correlation(a[both], b[both])
+        one, other = (tuple(t[i, both] for t in table) for table in (refined, strength))
+        rho[i] = rank_correlation(one[0], other[0])
         if np.isfinite(rho[i]):
-            low[i], high[i] = _interval(a[both], b[both], generator)
-            p[i] = _order_p(a[both], b[both], generator)
+            low[i], high[i] = _interval(one, other, float(rho[i]), generator)
+            p[i] = _order_p(one[0], other[0], generator)
     return Across(rho=rho, low=low, high=high, p=p, components=number)
 
 
-def _interval(a: ndarray, b: ndarray, generator: np.random.Generator) -> tuple[float, float]:
-    drawn = generator.integers(0, len(a), (REPLICATES, len(a)))
-    low, high = np.nanquantile(rank_correlation(a[drawn], b[drawn]), [0.025, 0.975])
-    return float(low), float(high)
+def _interval(
+    one: tuple[ndarray, ...], other: tuple[ndarray, ...], rho: float, generator: np.random.Generator
+) -> tuple[float, float]:
+    size = len(one[0])
+    drawn = generator.integers(0, size, (REPLICATES, size))
+    a, b = (
+        np.take_along_axis(noisy(values, REPLICATES, generator), drawn, axis=1)
+        for values in (one, other)
+    )
+    ends = np.nanquantile(rank_correlation(a, b), [0.025, 0.975])
+    low, high = rank_interval(rho, size)
+    return min(low, float(ends[0])), max(high, float(ends[1]))
 
 
 def _order_p(a: ndarray, b: ndarray, generator: np.random.Generator) -> float:

@@ -14,17 +14,20 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from compute.coincidence.shifted import correlations, least_correlations
 from compute.coincidence.stretches import independent_stretches, slope_draws, too_few
 from compute.errors import require
-from compute.smoothing import MINIMUM_POINTS, Smoothed, smooth
+from compute.smoothing import MINIMUM_POINTS, NORMAL_95, Smoothed, smooth
 
 LEVEL = 0.05
 # Of the grid of ln(1 + t) on which slopes are taken, and of lags.
 SPACING = 0.05
 LAGS = tuple(round(SPACING * k, 2) for k in range(-20, 21))
 SURROGATES, REPLICATES = 999, 400
-# A lag leaves this share of the common stretch at least.
-LEAST_OVERLAP = 0.5
+_ROUNDING = 1e-9
+# Fisher's z has one over the number of pairs less 3 as its variance: more than this many.
+_FEWEST_FREE = 0.25
+_SHORT_OF_ONE = 1 - 1e-9
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,16 +39,22 @@ class LaggedCorrelation:
     lags
         In ln(1 + t), in multiples of `SPACING`. Positive: the second curve changes later.
     r, low, high
-        Correlation of the slopes, -1 to 1, and its 95 % interval at each lag by itself: slopes are
-        redrawn within their errors and independent stretches are weighted at random. NaN at a lag
-        that leaves too little of the common stretch.
+        Correlation of the slopes, -1 to 1, and its 95 % interval at each lag by itself: that of
+        Fisher's z for as many pairs as there are independent stretches, and whatever slopes reach
+        that are redrawn within their errors, with stretches weighted at random. NaN at a lag that
+        leaves too little of the common stretch.
     lag, lag_low, lag_high
-        Where the correlation is farthest from 0, and the 95 % interval of that.
+        Where the correlation is farthest from 0, between the lags by a parabola, and the 95 %
+        interval of that, which is never narrower than the distance of two lags.
     extremum, extremum_low, extremum_high
-        The correlation there, and its interval.
+        The correlation at the nearest lag, and its interval.
+    least
+        The farthest from 0, at any lag, of what is left of the correlation without the stretch on
+        which it rests most (`least_correlations`): two curves with one event each can correlate
+        closely, and that is one coincidence and no relation.
     p
-        Share of pairs of independent smooth curves, with the length scales of these, that go
-        farther from 0 at any of the lags; what was found is counted in.
+        Share of pairs of independent smooth curves, with the length scales of these, whose
+        ``least`` is as far from 0; what was found is counted in.
     stretches
         How many independent pairs of slopes there are (`independent_stretches`).
     start, end
@@ -65,6 +74,7 @@ class LaggedCorrelation:
     extremum: float
     extremum_low: float
     extremum_high: float
+    least: float
     p: float
     stretches: float
     start: float
@@ -152,46 +162,26 @@ def slopes_together(
     places = np.round(shifts * float(grid[1] - grid[0]), 9)
     best = int(np.nanargmax(np.abs(r)))
     drawn = _replicates(grid, one, other, shifts, stretches, generator)
-    low, high = _quantiles(drawn)
-    peak = np.nanargmax(drawn * np.sign(r[best]), axis=1)
-    ends = np.quantile(places[peak], [0.025, 0.975])
-    height_low, height_high = np.quantile(drawn[np.arange(len(drawn)), peak], [0.025, 0.975])
-    p = np.nan if reason else _chance(grid, one, other, shifts, abs(r[best]), surrogates, generator)
-    at = float(places[best])
+    low, high = _widened(_quantiles(drawn), r, stretches)
+    facing = drawn * np.sign(r[best])
+    peak = np.nanargmax(facing, axis=1)
+    heights = np.quantile(drawn[np.arange(len(drawn)), peak], [0.025, 0.975])
+    height_low, height_high = _widened((heights[0], heights[1]), r[best], stretches)
+    at = float(_peaks(places, (r * np.sign(r[best]))[None])[0])
+    ends = np.quantile(_peaks(places, facing), [0.025, 0.975])
+    spare = np.diff(places).max(initial=0.0) / 2
+    length = max(one.length_scale, other.length_scale) / float(grid[1] - grid[0])
+    least = _farthest(least_correlations(one.slope[None], other.slope[None], shifts, length))[0]
+    p = np.nan
+    if not reason:
+        p = _chance(grid, one, other, shifts, abs(least), surrogates, generator)
     return LaggedCorrelation(
-        lags=places, r=r, low=np.minimum(low, r), high=np.maximum(high, r),
-        lag=at, lag_low=min(float(ends[0]), at), lag_high=max(float(ends[1]), at),
-        extremum=float(r[best]), extremum_low=min(float(height_low), float(r[best])),
-        extremum_high=max(float(height_high), float(r[best])), p=float(p), stretches=stretches,
+        lags=places, r=r, low=low, high=high,
+        lag=at, lag_low=min(float(ends[0]), at - spare), lag_high=max(float(ends[1]), at + spare),
+        extremum=float(r[best]), extremum_low=float(height_low),
+        extremum_high=float(height_high), least=float(least), p=float(p), stretches=stretches,
         start=float(np.expm1(grid[0])), end=float(np.expm1(grid[-1])), reason=reason,
     )  # fmt: skip
-
-
-def correlations(
-    one: Float[ndarray, "pairs grid"],
-    other: Float[ndarray, "pairs grid"],
-    shifts: Int[ndarray, " lags"],
-    weights: Float[ndarray, "pairs grid"] | None = None,
-) -> Float[ndarray, "pairs lags"]:
-    """Return the correlation of ``one`` at each place with ``other`` as many places later.
-
-    Over the places at which both are known, whose ``weights`` are those of ``one``; NaN where
-    these are less than half of all, or where one of the two does not change.
-    """
-    size = one.shape[1]
-    found = np.full((len(one), len(shifts)), np.nan)
-    for i, shift in enumerate(shifts):
-        if size - abs(shift) < max(3, LEAST_OVERLAP * size):
-            continue
-        here = slice(max(0, -shift), size - max(0, shift))
-        there = slice(max(0, shift), size + min(0, shift))
-        a, b = one[:, here], other[:, there]
-        w = np.ones((1, a.shape[1])) if weights is None else weights[:, here]
-        w = w / w.sum(1, keepdims=True)
-        a, b = (v - (w * v).sum(1, keepdims=True) for v in (a, b))
-        spread = np.sqrt((w * a * a).sum(1) * (w * b * b).sum(1))
-        found[:, i] = (w * a * b).sum(1) / np.where(spread > 0, spread, np.nan)
-    return found
 
 
 def _replicates(
@@ -219,8 +209,39 @@ def _chance(
     generator: np.random.Generator,
 ) -> float:  # fmt: skip
     slopes, others = (slope_draws(grid, c.length_scale, draws, generator) for c in (one, other))
-    farthest = np.nanmax(np.abs(correlations(slopes, others, shifts)), axis=1)
-    return float((1 + (farthest >= found).sum()) / (1 + draws))
+    length = max(one.length_scale, other.length_scale) / float(grid[1] - grid[0])
+    farthest = np.abs(_farthest(least_correlations(slopes, others, shifts, length)))
+    return float((1 + (farthest >= found - _ROUNDING).sum()) / (1 + draws))
+
+
+def _farthest(r: Float[ndarray, "pairs lags"]) -> Float[ndarray, " pairs"]:
+    """Return of each pair the correlation that is farthest from 0."""
+    at = np.nanargmax(np.abs(r), axis=1)
+    return np.asarray(r[np.arange(len(r)), at])
+
+
+def _peaks(
+    places: Float[ndarray, " lags"], heights: Float[ndarray, "pairs lags"]
+) -> Float[ndarray, " pairs"]:
+    """Return where each row is highest, between even lags by a parabola through three of them."""
+    top = np.nanargmax(heights, axis=1)
+    rows, gaps = np.arange(len(heights)), np.diff(places)
+    if len(gaps) < 2 or np.ptp(gaps) > _ROUNDING:
+        return np.asarray(places[top])
+    padded = np.pad(heights, ((0, 0), (1, 1)), constant_values=np.nan)
+    before, at, after = (padded[rows, top + k] for k in range(3))
+    bend = before - 2 * at + after
+    away = np.where(bend < 0, (before - after) / (2 * np.where(bend < 0, bend, 1)), 0.0)
+    return np.asarray(places[top] + gaps[0] * np.clip(np.nan_to_num(away), -0.5, 0.5))
+
+
+def _widened(
+    ends: tuple[ndarray, ndarray], r: ndarray | float, stretches: float
+) -> tuple[ndarray, ndarray]:
+    """Return intervals that also hold those of Fisher's z for as many pairs as stretches."""
+    width = NORMAL_95 / np.sqrt(max(np.nan_to_num(stretches) - 3, _FEWEST_FREE))
+    z = np.arctanh(np.clip(r, -_SHORT_OF_ONE, _SHORT_OF_ONE))
+    return np.fmin(ends[0], np.tanh(z - width)), np.fmax(ends[1], np.tanh(z + width))
 
 
 def _quantiles(drawn: ndarray) -> tuple[ndarray, ndarray]:
@@ -252,6 +273,7 @@ def _nothing(shifts: Int[ndarray, " lags"], reason: str) -> LaggedCorrelation:
     return LaggedCorrelation(
         lags=np.round(shifts * SPACING, 9), r=gaps, low=gaps, high=gaps,
         lag=nan, lag_low=nan, lag_high=nan,
-        extremum=nan, extremum_low=nan, extremum_high=nan, p=nan, stretches=nan, start=nan, end=nan,
+        extremum=nan, extremum_low=nan, extremum_high=nan, least=nan, p=nan,
+        stretches=nan, start=nan, end=nan,
         reason=reason,
     )  # fmt: skip

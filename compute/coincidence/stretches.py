@@ -16,6 +16,8 @@ from numpy import ndarray
 FEWEST_STRETCHES = 4.0
 # The fourth moment of a Gaussian variable, in squares of its variance.
 _GAUSSIAN = 3.0
+# As a share of the largest.
+_NO_VARIANCE = 1e-12
 
 
 def independent_stretches(one: Float[ndarray, " grid"], other: Float[ndarray, " grid"]) -> float:
@@ -66,8 +68,10 @@ def slope_draws(
 
 def _normal(covariance: ndarray, draws: int, generator: np.random.Generator) -> ndarray:
     variance, axes = np.linalg.eigh(covariance)
-    root = axes * np.sqrt(np.maximum(variance, 0))
-    return np.asarray(generator.normal(size=(draws, len(root))) @ root.T)
+    # Smooth curves have few directions with any variance.
+    some = variance > _NO_VARIANCE * variance[-1]
+    root = axes[:, some] * np.sqrt(variance[some])
+    return np.asarray(generator.normal(size=(draws, root.shape[1])) @ root.T)
 
 
 def _autocorrelation(series: Float[ndarray, " grid"]) -> Float[ndarray, " grid"]:

@@ -118,16 +118,21 @@ def _resampled(
     number = one[0].shape[1]
     members = generator.integers(0, number, (REPLICATES, 1, number))
     a, b = (
-        _double_centred(np.take_along_axis(_cell_ranks(_noisy(table, generator)), members, axis=2))
+        _double_centred(
+            np.take_along_axis(_cell_ranks(noisy(table, REPLICATES, generator)), members, axis=2)
+        )
         for table in (one, other)
     )
     scale = np.sqrt((a * a).sum((1, 2)) * (b * b).sum((1, 2)))
     return np.asarray((a * b).sum((1, 2))[scale > 0] / scale[scale > 0])
 
 
-def _noisy(table: Table, generator: np.random.Generator) -> ndarray:
+def noisy(
+    table: tuple[ndarray, ...], draws: int, generator: np.random.Generator
+) -> Float[ndarray, "draws ..."]:
+    """Return values redrawn within their standard errors, downwards and upwards."""
     values, below, above = table
-    away = generator.normal(size=(REPLICATES, *values.shape))
+    away = generator.normal(size=(draws, *values.shape))
     return np.asarray(values + away * np.where(away < 0, below, above))
 
 

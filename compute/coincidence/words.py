@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from compute.coincidence.boundaries import BoundaryCoincidence
@@ -47,6 +47,44 @@ def holm(ps: Sequence[float] | Float[ndarray, " tests"]) -> Float[ndarray, " tes
     factors = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(1, np.maximum.accumulate(factors * given[order]))
     return adjusted
+
+
+def reachable(
+    ps: Sequence[float] | Float[ndarray, " tests"],
+    smallest: Sequence[float] | Float[ndarray, " tests"],
+) -> tuple[Bool[ndarray, " tests"], float]:
+    """Return which tests can pass beside the others, and what p the best of them may have.
+
+    A test with few orders to be compared with reaches no small p. One that cannot pass after the
+    correction for how many there are tells nothing, whatever it finds; left out of the family, it
+    takes no power from the others (Tarone 1990, Biometrics 46:515).
+
+    Parameters
+    ----------
+    ps
+        A NaN is no test.
+    smallest
+        The least p that each can reach; NaN counts as 0. It must not depend on what was found.
+
+    >>> which, limit = reachable([0.03, 0.01, 0.02], [0.03, 0.001, 0.001])
+    >>> which.tolist(), limit
+    ([False, True, True], 0.025)
+    """
+    known = np.isfinite(np.asarray(ps, dtype=np.float64))
+    least = np.nan_to_num(np.asarray(smallest, dtype=np.float64))
+    for number in range(1, max(2, len(known) + 1)):
+        which = known & (least <= LEVEL / number)
+        if which.sum() <= number:
+            break
+    return which, LEVEL / number
+
+
+def unreachable_text(limit: float, smallest: float) -> str:
+    """Return why a test that is not `reachable` tells nothing, for people."""
+    return (
+        f"Among so many tests only p up to {_number(limit)} can stand out, and this one reaches "
+        f"none below {_number(smallest)}, whatever is found."
+    )
 
 
 def boundaries_text(
@@ -92,34 +130,39 @@ def lag_text(
         f"independent stretches ({_p(found.p, adjusted, 'at any lag')})."
     )
     if _judged(found.p, adjusted) > LEVEL:
-        return f"{measured} Independent curves as smooth as these do so by chance."
+        return (
+            f"{measured} Without the stretch that this rests on most, what is left is r = "
+            f"{_signed(found.least)}: independent curves as smooth as these do so by chance."
+        )
     way = "together" if found.extremum > 0 else "in opposite directions"
-    ends = "" if min(found.lags) < found.lag < max(found.lags) else _AT_THE_END
+    looked_at = found.lags[np.isfinite(found.r)]
+    inside = looked_at[0] < found.lag_low and found.lag_high < looked_at[-1]
+    ends = "" if inside else _AT_THE_END
     return f"{measured} They change {way}, {_lag_words(found, first, second)}.{ends}"
 
 
 def over_time_text(found: ComponentsTogether) -> str:
-    """Return in which components refined LLC and strength go together over training."""
+    """Return in which components refined LLC and strength change together over training."""
     told = [i for i, one in enumerate(found.over_time) if not one.reason]
     few = len(found.names) - len(told)
     if not told:
         return (
             f"For none of {_counted(few, 'component')} can be told whether its refined LLC and "
-            f"its strength go together over training. {_first_reason(found)}".strip()
+            f"its strength change together over training. {_first_reason(found)}".strip()
         )
     ps = holm([found.over_time[i].p for i in told])
     passing = [i for i, p in zip(told, ps, strict=True) if p <= LEVEL]
     listed = "; ".join(
-        f"{found.names[i]} ρ = {_signed(one.rho)} ({_signed(one.low)} to {_signed(one.high)})"
+        f"{found.names[i]} r = {_signed(one.r)} ({_signed(one.low)} to {_signed(one.high)})"
         for i in passing
         for one in [found.over_time[i]]
     )
     result = f"in {len(passing)}: {listed}" if passing else "in none"
     rest = f" For {few} more it cannot be told: too few steps or bends." if few else ""
     return (
-        f"Refined LLC and strength go together over training, beyond what smooth curves do by "
-        f"chance and after Holm's correction, {result}, of {_counted(len(told), 'component')}."
-        f"{rest}"
+        f"Refined LLC and strength change together over training, beyond what independent curves "
+        f"do by chance and after Holm's correction, {result}, of "
+        f"{_counted(len(told), 'component')}.{rest}"
     )
 
 

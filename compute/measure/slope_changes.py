@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 from scipy.optimize import brentq, linear_sum_assignment
+from scipy.stats import norm
 from scipy.stats import t as student
 
 from compute.measure.broken_lines import SHORTEST, Line, Noise, Search, tangent_columns
@@ -41,8 +42,8 @@ _PASSES, _ALIKE = 2, 1.2
 _NEAR, _PRIOR = 0.04, 10.0
 # Of the extra noise, in standard deviations of the values.
 _LEAST = 1e-4
-# So many fits with more knots are heard, each knot with its 95 % interval.
-_ALSO, _NORMAL = 3, 1.96
+# So many fits with more knots are heard, each knot with its interval.
+_ALSO = 3
 # Autocorrelated points tell less of their noise, but this share of what independent ones do.
 _LEAST_SHARE = 1 / 3
 # In units of x: a factor of e squared in t to each side.
@@ -112,7 +113,7 @@ def slope_changes(
     kept = sure * np.sign(search.changes(y[None], line.knots[None])[0]) > needed
     low, high = _ends(line.knots, knots, kept, confidence)
     for richer in found[count + 1 : count + 1 + _ALSO]:
-        low, high = _widened(search, y, line, richer, (low, high))
+        low, high = _widened(search, y, line, richer, (low, high), confidence)
     ends = [float(x[0]), *(float(knot) for knot in line.knots), float(x[-1])]
     changes = [
         SlopeChange(at, max(float(a), before), min(float(b), after), float(share))
@@ -135,13 +136,19 @@ def _ends(at: ndarray, knots: ndarray, kept: ndarray, confidence: float) -> tupl
 
 
 def _widened(
-    search: Search, y: ndarray, line: Line, richer: Line, ends: tuple[ndarray, ndarray]
+    search: Search,
+    y: ndarray,
+    line: Line,
+    richer: Line,
+    ends: tuple[ndarray, ndarray],
+    confidence: float,
 ) -> tuple[ndarray, ndarray]:
     """Return intervals that also hold each knot's place in a fit with more knots.
 
     A knot that stands for two changes of one sign lies between them, so it may be at either.
     """
     low, high = ends[0].copy(), ends[1].copy()
+    errors = float(norm.ppf((1 + confidence) / 2))
     bend, (change, error) = search.places(y, line.knots)[0], search.places(y, richer.knots)
     unlike = np.sign(bend)[:, None] != np.sign(change)
     apart = np.abs(line.knots[:, None] - richer.knots) + np.ptp(search.x) * unlike
@@ -154,8 +161,8 @@ def _widened(
             spare = 0 <= other < len(change) and other not in partners
             if spare and not unlike[i, other]:
                 same.append(other)
-        low[i] = min(low[i], *(richer.knots[same] - _NORMAL * error[same]))
-        high[i] = max(high[i], *(richer.knots[same] + _NORMAL * error[same]))
+        low[i] = min(low[i], *(richer.knots[same] - errors * error[same]))
+        high[i] = max(high[i], *(richer.knots[same] + errors * error[same]))
     return low, high
 
 

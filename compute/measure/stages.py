@@ -61,7 +61,8 @@ class Stage(NamedTuple):
     start, end
         In training steps.
     type
-        ``A`` while the curve rises, ``B`` while it falls, ``unclear`` where neither is sure.
+        ``A`` while the curve rises, ``B`` while it falls: surely at some place of the stage, or
+        from its start to its end. ``unclear`` where neither is sure.
     support
         Posterior probability, 0 to 1, that the curve is higher (of ``B``: lower) at the end than
         at the start; if unclear, of the likelier of the two.
@@ -195,7 +196,7 @@ def find_stages(
             _boundary(point, "maximum" if point.sign > 0 else "minimum") for point in turns.points
         ),
         slope_changes=tuple(_boundary(change, "slope") for change in changes),
-        stages=_stages(turns, float(x[0]), float(x[-1])),
+        stages=_stages(turns, float(x[0]), float(x[-1]), spec.confidence),
         flat=_flat(turns.slopes, spec.flat),
     )
 
@@ -224,20 +225,23 @@ def _boundary(found: CriticalPoint | SlopeChange, kind: Kind) -> Boundary:
     return Boundary(step, low, high, kind, found.support)
 
 
-def _stages(turns: Turns, first: float, last: float) -> tuple[Stage, ...]:
+def _stages(turns: Turns, first: float, last: float, confidence: float) -> tuple[Stage, ...]:
     ends = [first, *(point.at for point in turns.points), last]
     signs = [int(sign) for sign in turns.signs] or [0]
     return tuple(
-        _stage(turns.slopes, start, end, sign)
+        _stage(turns.slopes, start, end, sign, confidence)
         for start, end, sign in zip(ends[:-1], ends[1:], signs, strict=True)
     )
 
 
-def _stage(slopes: Slopes, start: float, end: float, sign: int) -> Stage:
+def _stage(slopes: Slopes, start: float, end: float, sign: int, confidence: float) -> Stage:
+    """Return a stage whose slope is surely of a sign somewhere, or of none (0)."""
     between = np.diff(integral(slopes.nodes, np.array([start, end])), axis=0)[0]
     change = float(between @ slopes.mean)
     error = float(np.sqrt(max(between @ slopes.covariance @ between, np.finfo(float).tiny)))
     rises = float(norm.cdf(change / error))
+    if not sign and max(rises, 1 - rises) >= (1 + confidence) / 2:
+        sign = 1 if change > 0 else -1
     support = {1: rises, -1: 1 - rises, 0: max(rises, 1 - rises)}[sign]
     types: dict[int, StageType] = {1: "A", -1: "B", 0: "unclear"}
     return Stage(float(np.expm1(start)), float(np.expm1(end)), types[sign], support)

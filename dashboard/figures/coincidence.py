@@ -6,10 +6,11 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
+from compute.coincidence.boundaries import BoundaryCoincidence
 from compute.coincidence.components import ComponentsTogether, components_together
 from compute.coincidence.over_time import OverTime
 from compute.coincidence.within import Within
@@ -21,6 +22,8 @@ from compute.coincidence.words import (
     holm,
     lag_text,
     over_time_text,
+    reachable,
+    unreachable_text,
     within_text,
 )
 from dashboard.figures.coincidence_sources import Boundaries, Mark
@@ -38,6 +41,8 @@ NO_LLC = (
     "This run has no LLC: measure it (ontogeny compute RUN --kinds llc) or import a curve of it "
     "(ontogeny import RUN FILE.csv)."
 )
+
+Test = TypeVar("Test", BoundaryCoincidence, Within)
 
 # What a test says; the browser sorts by it and has a sign for each.
 Verdict: TypeAlias = Literal["together", "caution", "chance", "untold"]
@@ -81,15 +86,25 @@ class Coincidence:
 def encode_coincidence(found: Coincidence) -> bytes:
     """Return all tests with Holm's correction over them.
 
-    ``family`` counts the tests with a p: only these are corrected for.
+    ``family`` counts the tests with a p that can pass beside the others (`reachable`): only these
+    are corrected for, and the others are untold.
     """
     groups = [
         [math.nan if d.found is None else d.found.p for d in found.distances],
         [lag.found.p for lag in found.lags],
         [w.p for w in found.courses.values()],
     ]
-    adjusted = iter(holm([p for ps in groups for p in ps]))
-    sizes = [int(np.isfinite(ps).sum()) for ps in groups]
+    ps = [p for group in groups for p in group]
+    # Lags have as many chance pairs as the page has need of.
+    least = [
+        *(math.nan if d.found is None else d.found.smallest_p for d in found.distances),
+        *(0.0 for _ in found.lags),
+        *(w.smallest_p for w in found.courses.values()),
+    ]
+    which, limit = reachable(ps, least)
+    adjusted = iter(holm(np.where(which, ps, np.nan)))
+    ends = np.cumsum([len(group) for group in groups])[:-1]
+    sizes = [int(part.sum()) for part in np.split(which, ends)]
     header = {
         "version": VERSION,
         "level": LEVEL,
@@ -99,13 +114,22 @@ def encode_coincidence(found: Coincidence) -> bytes:
         "noCause": NO_CAUSE,
         "missing": list(found.missing),
         "sources": [_source(s) for s in found.sources],
-        "distances": [_distance(d, float(next(adjusted))) for d in found.distances],
+        "distances": [_distance(d, float(next(adjusted)), limit) for d in found.distances],
         "lags": [_lag(lag, float(next(adjusted))) for lag in found.lags],
-        "courses": [_within(name, w, float(next(adjusted))) for name, w in found.courses.items()],
+        "courses": [
+            _within(name, w, float(next(adjusted)), limit) for name, w in found.courses.items()
+        ],
         "family": dict(zip(("distances", "lags", "courses"), sizes, strict=True))
         | {"size": sum(sizes)},
     }
     return _encoded(header)
+
+
+def _judged(found: Test, adjusted: float, limit: float) -> Test:
+    """Return a test with the reason that it is left out of the family, if it is."""
+    if found.reason or not math.isnan(adjusted):
+        return found
+    return dataclasses.replace(found, reason=unreachable_text(limit, found.smallest_p))
 
 
 def _source(source: Source) -> dict[str, Any]:
@@ -120,7 +144,7 @@ def _mark(mark: Mark) -> dict[str, Any]:
     return mark._asdict()
 
 
-def _distance(distance: Distance, adjusted: float) -> dict[str, Any]:
+def _distance(distance: Distance, adjusted: float, limit: float) -> dict[str, Any]:
     names = {"source": distance.source, "first": distance.first, "second": distance.second}
     found = distance.found
     if found is None:
@@ -131,6 +155,7 @@ def _distance(distance: Distance, adjusted: float) -> dict[str, Any]:
             "verdict": "untold",
             "words": f"{words} {distance.reason}",
         }
+    found = _judged(found, adjusted, limit)
     verdict = verdict_of(found.reason, found.p, adjusted)
     if verdict == "together" and found.p_scattered > LEVEL:
         verdict = "caution"
@@ -156,14 +181,16 @@ def _lag(lag: Lag, adjusted: float) -> dict[str, Any]:
         "id": lag.curve.id, "name": lag.curve.name, "group": lag.curve.group,
         **{field: getattr(found, field).tolist() for field in ("lags", "r", "low", "high")},
         **{field: getattr(found, field) for field in numbers},
-        "p": found.p, "adjusted": adjusted, "limit": lag.limit, "stretches": found.stretches,
-        "start": found.start, "end": found.end, "reason": found.reason,
+        "least": found.least, "p": found.p, "adjusted": adjusted, "limit": lag.limit,
+        "stretches": found.stretches, "start": found.start, "end": found.end,
+        "reason": found.reason,
         "verdict": verdict_of(found.reason, found.p, adjusted),
         "words": lag_text(found, "the LLC", name, adjusted=known),
     }  # fmt: skip
 
 
-def _within(strength: str, found: Within, adjusted: float) -> dict[str, Any]:
+def _within(strength: str, found: Within, adjusted: float, limit: float) -> dict[str, Any]:
+    found = _judged(found, adjusted, limit)
     known = None if math.isnan(adjusted) else adjusted
     return {
         "strength": strength,

@@ -15,11 +15,11 @@ from compute.coincidence.lags import (
     SPACING,
     SURROGATES,
     LaggedCorrelation,
-    correlations,
     lagged_correlation,
     slopes_together,
 )
 from compute.coincidence.placing import MOST_BOUNDARIES
+from compute.coincidence.shifted import correlations
 from compute.coincidence.stretches import slope_draws
 from compute.coincidence.within import Within, within
 from compute.components import layers_of
@@ -31,6 +31,7 @@ from dashboard.figures.series import NORMAL_95, Curve, Steps
 from dashboard.figures.stages import stage_points
 
 SEED = 0
+TURNS = 2000
 # Curves from which the band of chance over all lags is read.
 BAND_DRAWS = 299
 STRENGTHS = {"out_strength": "out-strength", "in_strength": "in-strength"}
@@ -103,7 +104,11 @@ GRAPH = "graph"
 
 
 def distances(
-    llc: Boundaries, others: Mapping[str, tuple[str, Boundaries]], steps: Steps
+    llc: Boundaries,
+    others: Mapping[str, tuple[str, Boundaries]],
+    steps: Steps,
+    *,
+    turns: int = TURNS,
 ) -> list[Distance]:
     """Return how near the LLC's boundaries lie to those of each source, like with like.
 
@@ -115,6 +120,8 @@ def distances(
     ----------
     others
         By id: the name of the source, and its boundaries.
+    turns
+        At how many turns chance is looked at.
     """
     stages, slopes = ("LLC stages", llc.critical), ("slopes of the LLC", llc.slopes)
     made = []
@@ -125,7 +132,7 @@ def distances(
             pairs = [(own, ("graph phases", found.phases)) for own in (stages, slopes)]
         else:
             pairs = [(stages, rises), (slopes, (f"slopes of {name}", found.slopes))]
-        made += [_distance(source, one, other, common) for one, other in pairs]
+        made += [_distance(source, one, other, common, turns) for one, other in pairs]
     return made
 
 
@@ -134,6 +141,7 @@ def _distance(
     one: tuple[str, Sequence[Mark]],
     other: tuple[str, Sequence[Mark]],
     steps: Sequence[int],
+    turns: int,
 ) -> Distance:
     nothing = Distance(source=source, first=one[0], second=other[0], found=None)
     if len(steps) < 2:
@@ -148,7 +156,7 @@ def _distance(
             reason = f"{len(inside)} boundaries of {name} are too many to be told from chance."
             return dataclasses.replace(nothing, reason=reason)
         sets.append(inside)
-    found = boundary_distance(sets[0], sets[1], steps, seed=SEED)
+    found = boundary_distance(sets[0], sets[1], steps, seed=SEED, permutations=turns)
     return dataclasses.replace(nothing, found=found, start=steps[0], end=steps[-1])
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
-from scipy.stats import rankdata
 
+from compute.coincidence.ranks import rank_interval, standard_ranks
 from compute.curve_clusters import CurveClusters, cluster_curves
 from dashboard.arrays import Arrays, framed
 from dashboard.figures.agreement import spearman
@@ -39,8 +39,8 @@ class Together:
         Spearman's rank correlation at each checkpoint, -1 to 1; NaN for fewer than `FEWEST_PARTS`
         parts with both values, or without an order.
     low, high
-        A 95 % percentile interval over draws of the parts, with replacement: how much ``rho``
-        hangs on single parts.
+        A 95 % interval for parts that are drawn from many: that of Fisher's z, and whatever draws
+        of the parts with replacement reach, since ``rho`` may hang on single parts.
     p
         Share of permutations whose ``rho`` lies as far from 0, the one found counted in.
     parts
@@ -120,7 +120,8 @@ def together(
         a, b = a[both], b[both]
         rho[i] = spearman(a, b)
         if np.isfinite(rho[i]):
-            low[i], high[i] = _interval(a, b, generator)
+            ends = (_interval(a, b, generator), rank_interval(rho[i], len(a)))
+            low[i], high[i] = min(e[0] for e in ends), max(e[1] for e in ends)
             p[i] = _chance(a, b, rho[i], generator)
     apart = (low > 0) | (high < 0)
     sign = np.where(apart & (p <= LEVEL), np.sign(np.nan_to_num(rho)), 0).astype(np.int32)
@@ -129,7 +130,7 @@ def together(
 
 def _interval(a: ndarray, b: ndarray, generator: np.random.Generator) -> tuple[float, float]:
     drawn = generator.integers(0, len(a), (RESAMPLES, len(a)))
-    x, y = (_standard_ranks(values[drawn]) for values in (a, b))
+    x, y = (standard_ranks(values[drawn]) for values in (a, b))
     found = (x * y).sum(1)
     low, high = np.nanquantile(found, [0.025, 0.975])
     return float(low), float(high)
@@ -137,16 +138,8 @@ def _interval(a: ndarray, b: ndarray, generator: np.random.Generator) -> tuple[f
 
 def _chance(a: ndarray, b: ndarray, rho: float, generator: np.random.Generator) -> float:
     mixed = generator.permuted(np.tile(np.arange(len(a)), (PERMUTATIONS, 1)), axis=1)
-    found = _standard_ranks(b[None])[0][mixed] @ _standard_ranks(a[None])[0]
+    found = standard_ranks(b[None])[0][mixed] @ standard_ranks(a[None])[0]
     return float((1 + (np.abs(found) >= abs(rho) - 1e-9).sum()) / (1 + PERMUTATIONS))
-
-
-def _standard_ranks(values: Float[ndarray, "rows parts"]) -> Float[ndarray, "rows parts"]:
-    """Return ranks of mean 0 and length 1 in each row; NaN in a row without an order."""
-    ranks = rankdata(values, axis=1)
-    away = ranks - ranks.mean(1, keepdims=True)
-    size = np.sqrt((away * away).sum(1, keepdims=True))
-    return np.asarray(away / np.where(size > 0, size, np.nan))
 
 
 def encode_clusters(

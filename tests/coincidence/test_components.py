@@ -16,6 +16,7 @@ from compute.coincidence.components import (
 from compute.coincidence.over_time import OverTime, over_time
 from compute.coincidence.ranks import ALL_ORDERS, orders, rank_correlation
 from compute.coincidence.within import Within, within
+from compute.coincidence.words import holm
 from compute.errors import SettingsError
 
 STEPS = np.array([0, 10, 30, 80, 200, 500, 1000, 2000, 4000, 6000])
@@ -184,7 +185,8 @@ def test_one_component_with_many_bends_can_tell() -> None:
     found = over(wave, np.exp(wave) + 0.01 * x)
     assert found.related
     assert found.rho > 0.95
-    assert found.low < found.rho < found.high
+    assert found.low < found.r < found.high
+    assert 0 < found.least < found.r
     assert found.points == 40
 
 
@@ -196,10 +198,66 @@ def test_two_trends_cannot_tell_however_well_they_agree() -> None:
     assert "independent stretches" in found.reason
 
 
-def test_a_constant_course_is_a_reason() -> None:
-    found = over(np.sin(np.linspace(0, 20, 30)), np.full(30, 2.0))
-    assert math.isnan(found.rho)
+def test_curves_that_drift_by_themselves_rarely_go_together() -> None:
+    """Their values correlate almost always, and their intervals of slopes hold 0."""
+    passing = held = drifted = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        one, other = (
+            rng.choice([-1, 1]) * np.linspace(0, 3, 40) + 0.3 * np.sin(freq * np.linspace(0, 8, 40))
+            + 0.05 * rng.normal(size=40)
+            for freq in rng.uniform(2, 5, 2)
+        )  # fmt: skip
+        found = over(one, other, 39)
+        passing += found.related
+        held += found.low <= 0 <= found.high
+        drifted += abs(found.rho) > 0.8
+    assert drifted >= 18
+    assert passing <= 3
+    assert held >= 17
+
+
+def test_many_components_have_draws_enough_to_pass_together() -> None:
+    x = np.linspace(0, 8, 20)
+    steps = np.expm1(x)
+    phases = np.linspace(0, 6, 52)
+    refined = np.sin(3 * x[:, None] + phases) + 0.4 * np.sin(5 * x[:, None] + 2 * phases)
+    errors = np.full(refined.shape, 0.02)
+    found = components_together(
+        steps, refined, errors, 2 * refined, 2 * refined - errors, 2 * refined + errors,
+        [f"L0H{i}" for i in range(52)],
+    )  # fmt: skip
+    assert (holm([one.p for one in found.over_time]) <= 0.05).all()
+
+
+@pytest.mark.parametrize("value", [2.0, 0.1])
+def test_a_constant_course_is_a_reason(value: float) -> None:
+    found = over(np.sin(np.linspace(0, 20, 30)), np.full(30, value))
+    assert math.isnan(found.r)
     assert "does not change" in found.reason
+
+
+def test_equal_orders_of_few_components_are_no_sure_thing() -> None:
+    refined = np.arange(5.0)[None]
+    errors = np.full(refined.shape, 3.0)
+    found = components_together(
+        STEPS[:1], refined, errors, 2 * refined, 2 * refined - 1, 2 * refined + 1, NAMES[:5]
+    )
+    assert found.across.rho[0] == pytest.approx(1)
+    assert found.across.low[0] < 0.4
+
+
+@pytest.mark.parametrize(("number", "r"), [(5, 0.0), (5, 0.9), (6, 0.7), (8, 0.9), (16, 0.7)])
+def test_intervals_of_rank_correlations_hold_the_truth(number: int, r: float) -> None:
+    truth = 6 / math.pi * math.asin(r / 2)  # of Gaussian pairs
+    rng = np.random.default_rng(number)
+    drawn = rng.multivariate_normal([0, 0], [[1, r], [r, 1]], (60, number))
+    none = np.zeros((60, number))
+    found = components_together(
+        np.arange(60), drawn[..., 0], none, drawn[..., 1], drawn[..., 1], drawn[..., 1],
+        [f"L0H{i}" for i in range(number)],
+    ).across  # fmt: skip
+    assert np.mean((found.low <= truth) & (truth <= found.high)) >= 0.9
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from compute.coincidence.lags import (
     LAGS,
     SPACING,
     LaggedCorrelation,
-    correlations,
     lagged_correlation,
     slopes_together,
 )
+from compute.coincidence.shifted import correlations, least_correlations
 from compute.coincidence.stretches import (
     FEWEST_STRETCHES,
     curve_draws,
@@ -57,6 +57,32 @@ def test_correlations_are_those_of_a_slow_loop() -> None:
         var_b = sum(w * (b - mean_b) ** 2 for w, _, b in triples)
         assert r == pytest.approx(cov / math.sqrt(var_a * var_b))
     assert math.isnan(found[-1]), "less than half of the stretch is left"
+
+
+def test_what_is_left_of_a_correlation_is_that_of_a_slow_loop() -> None:
+    rng = np.random.default_rng(3)
+    one = rng.normal(size=40)
+    other = one + 0.5 * rng.normal(size=40)
+    width, shift = 8, 2  # four length scales of two places
+    other[shift:] += one[:-shift]
+    pairs = [(one[i], other[i + shift]) for i in range(40 - shift)]
+    left = []
+    for start in np.linspace(0, len(pairs) - width, 24).round().astype(int):
+        kept = pairs[:start] + pairs[start + width :]
+        left.append(np.corrcoef(np.array(kept).T)[0, 1])
+    found = least_correlations(one[None], other[None], np.array([shift, 30]), 2.0)[0]
+    assert found[0] == pytest.approx(min(left))
+    assert found[0] < correlations(one[None], other[None], np.array([shift]))[0, 0]
+    assert math.isnan(found[1])
+
+
+def test_one_common_event_is_no_relation() -> None:
+    flat = np.random.default_rng(0).normal(size=(2, len(GRID))) * 0.01
+    pair = (jump(3.0) + flat[0], jump(3.1) + flat[1])
+    whole = correlations(pair[0][None], pair[1][None], np.array([0]))[0, 0]
+    least = least_correlations(pair[0][None], pair[1][None], np.array([0]), 0.5 / SPACING)[0, 0]
+    assert whole > 0.9
+    assert least < 0.3
 
 
 def test_drawn_slopes_are_the_derivative_of_drawn_curves() -> None:
@@ -147,6 +173,45 @@ def test_the_sign_of_lag_and_of_correlation() -> None:
     np.testing.assert_allclose(swapped.r, found.r[::-1])
 
 
+@pytest.mark.parametrize("lag", [0.33, 0.12, 0.02])
+def test_a_lag_between_those_looked_at_is_in_its_interval(lag: float) -> None:
+    steps = np.expm1(np.linspace(0, 8.7, 90))
+    x, errors = np.log1p(steps), np.full(90, 0.02)
+    rng = np.random.default_rng(0)
+    one, other = (
+        sum(np.sin(k * (x - by) + k) / k for k in (1, 2, 3)) + 0.02 * rng.normal(size=90)
+        for by in (0, lag)
+    )
+    found = lagged_correlation(steps, one, errors, other, errors, surrogates=19)
+    assert found.lag_low <= lag <= found.lag_high
+    assert found.lag == pytest.approx(lag, abs=0.025)
+    assert found.lag_high - found.lag_low >= SPACING - 1e-9
+
+
+@pytest.mark.parametrize("kind", ["drift", "walk", "step"])
+def test_curves_that_drift_or_jump_by_themselves_rarely_go_together(kind: str) -> None:
+    """Levels of such curves correlate almost always."""
+    passing = 0
+    for seed in range(20):
+        rng = np.random.default_rng([seed, len(kind)])
+        one, other = (wandering(kind, rng) for _ in range(2))
+        errors = np.full(len(X), 0.1)
+        passing += lagged_correlation(STEPS, one, errors, other, errors, surrogates=39).related
+    assert passing <= 3
+
+
+def wandering(kind: str, rng: np.random.Generator) -> np.ndarray:
+    kernel = np.exp(-0.5 * ((X[:, None] - X) / 0.7) ** 2) + 1e-9 * np.eye(len(X))
+    wiggle = 0.3 * np.linalg.cholesky(kernel) @ rng.normal(size=len(X))
+    walk = np.cumsum(rng.normal(size=len(X)) * np.sqrt(np.diff(X, prepend=X[0])))
+    course = {
+        "drift": rng.choice([-1, 1]) * X / 3 + wiggle,
+        "walk": walk,
+        "step": 3 / (1 + np.exp(-3 * (X - rng.uniform(2, 6)))) + wiggle,
+    }[kind]
+    return np.asarray(course + 0.1 * rng.normal(size=len(X)))
+
+
 def test_units_do_not_matter_and_the_same_seed_gives_the_same() -> None:
     one, other = shifted_pair(4, 0.3)
     errors = np.full(len(one), 0.05)
@@ -188,9 +253,11 @@ def test_curves_without_a_common_stretch_are_a_reason() -> None:
 
 def test_a_constant_curve_is_a_reason() -> None:
     one, _ = shifted_pair(8, 0.0)
-    flat = lagged_correlation(STEPS, one, 0 * one, np.full(len(one), 3.0), 0 * one, surrogates=19)
-    assert flat.reason
-    assert not flat.related
+    for value in (3.0, 0.1, 7.3):
+        constant = np.full(len(one), value)
+        flat = lagged_correlation(STEPS, one, 0 * one, constant, 0 * one, surrogates=19)
+        assert flat.reason == "One of the two does not change."
+        assert not flat.related
 
 
 @pytest.mark.parametrize(

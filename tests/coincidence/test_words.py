@@ -19,6 +19,8 @@ from compute.coincidence.words import (
     holm,
     lag_text,
     over_time_text,
+    reachable,
+    unreachable_text,
     within_text,
 )
 
@@ -28,19 +30,20 @@ NEAR = BoundaryCoincidence(
     chance=math.log(2.5), p=0.012, p_scattered=0.02, smallest_p=0.004, usual_p=0.01, shared=2,
     chance_shared=0.6,
 )  # fmt: skip
-GAPS = np.full(3, NAN)
+GAPS = np.full(5, NAN)
 LATER = LaggedCorrelation(
-    lags=np.array([-1.0, 0, 1.0]), r=GAPS, low=GAPS, high=GAPS, lag=0.5, lag_low=0.4, lag_high=0.6,
-    extremum=-0.72, extremum_low=-0.85, extremum_high=-0.5, p=0.004, stretches=7.3, start=0,
-    end=6000,
+    lags=np.array([-1.5, -1.0, 0.5, 1.0, 1.5]), r=np.array([NAN, 0, -0.72, 0, NAN]), low=GAPS,
+    high=GAPS, lag=0.5, lag_low=0.4, lag_high=0.6, extremum=-0.72, extremum_low=-0.85,
+    extremum_high=-0.5, least=-0.4, p=0.004, stretches=7.3, start=0, end=6000,
 )  # fmt: skip
 WITHIN = Within(r=-0.41, low=-0.6, high=-0.2, p=0.008, smallest_p=1 / 5000, components=12, steps=9)
 
 
 def one(rho: float, p: float, reason: str = "") -> OverTime:
     return OverTime(
-        rho=rho, low=rho - 0.1, high=rho + 0.1, p=p, stretches=6.0, points=9, reason=reason
-    )
+        rho=0.99, r=rho, low=rho - 0.1, high=rho + 0.1, least=rho / 2, p=p, stretches=6.0,
+        points=9, reason=reason,
+    )  # fmt: skip
 
 
 def components(*each: OverTime) -> ComponentsTogether:
@@ -116,6 +119,8 @@ def test_a_lag_in_words() -> None:
 def test_a_lag_at_the_end_of_those_looked_at_may_be_longer() -> None:
     text = lag_text(dataclasses.replace(LATER, lag=1.0, lag_low=0.9, lag_high=1.0), "a", "b")
     assert text.endswith("the true one may be longer.")
+    vague = lag_text(dataclasses.replace(LATER, lag_high=1.0), "a", "b")
+    assert vague.endswith("the true one may be longer.")
     assert "may be longer" not in lag_text(LATER, "a", "b")
 
 
@@ -132,20 +137,50 @@ def test_a_lag_the_other_way_and_one_that_may_be_none() -> None:
 def test_a_lag_of_chance_is_not_told(change: dict[str, float]) -> None:
     text = lag_text(dataclasses.replace(LATER, **change), "a", "b")
     assert "later" not in text
-    assert "by chance" in text or "cannot be told. Few stretches." in text
+    assert "what is left is r = −0.40" in text or "cannot be told. Few stretches." in text
     assert "nan" not in text
+
+
+def test_tests_that_cannot_pass_take_nothing_from_the_others() -> None:
+    ps = [0.0165, 0.0165, 0.012, 0.001, NAN]
+    which, limit = reachable(ps, [0.0165, 0.0165, 0.012, 0.0005, NAN])
+    assert which.tolist() == [False, False, True, True, False]
+    assert limit == pytest.approx(0.05 / 4)
+    assert reachable([NAN], [NAN])[0].tolist() == [False]
+    assert reachable([], [])[0].tolist() == []
+    every, _ = reachable([0.5] * 40, [0.0] * 40)
+    assert every.all()
+
+
+def test_whatever_chance_does_few_families_have_a_false_one() -> None:
+    """Tests whose p is one of few values, as those of few orders are."""
+    rng = np.random.default_rng(0)
+    orders = np.array([4, 24, 60, 120, 999])
+    wrong = 0
+    for _ in range(2000):
+        ps = (1 + rng.integers(0, orders)) / orders
+        which, _ = reachable(ps, 1 / orders)
+        wrong += bool((holm(np.where(which, ps, NAN)) <= 0.05).any())
+    assert wrong / 2000 <= 0.06
 
 
 def test_components_over_time_in_words() -> None:
     found = components(one(0.8, 0.001), one(0.5, 0.07), one(0.9, NAN, "Few."))
     text = over_time_text(found)
-    assert "in 1: L0H0 ρ = 0.80 (0.70 to 0.90), of 2 components" in text
+    assert "in 1: L0H0 r = 0.80 (0.70 to 0.90), of 2 components" in text
     assert "For 1 more it cannot be told" in text
     assert "L0H1" not in text
     assert "in none, of 1 component" in over_time_text(components(one(0.5, 0.2)))
     untold = over_time_text(components(one(0.9, NAN, "Few."), one(0.9, NAN, "Few.")))
     assert untold.startswith("For none of 2 components")
     assert untold.endswith("Few.")
+
+
+def test_a_test_that_cannot_pass_says_so() -> None:
+    assert unreachable_text(0.0013, 0.0165) == (
+        "Among so many tests only p up to 0.001 can stand out, and this one reaches none below "
+        "0.02, whatever is found."
+    )
 
 
 def test_the_orders_of_components_at_a_step_in_words() -> None:

@@ -329,8 +329,11 @@ def test_components_are_those_of_the_statistics(served: Served, development: Dev
     )  # fmt: skip
     assert [row["name"] for row in told["overTime"]] == list(parts.names)
     assert parts.layers == tuple(1 + int(name[1]) for name in parts.names)
-    assert [row["rho"] for row in told["overTime"]] == pytest.approx(
-        [one.rho for one in expected.over_time]
+    assert [row["r"] for row in told["overTime"]] == pytest.approx(
+        [one.r for one in expected.over_time]
+    )
+    assert [row["least"] for row in told["overTime"]] == pytest.approx(
+        [one.least for one in expected.over_time]
     )
     assert [math.nan if p is None else p for p in told["across"]["p"]] == pytest.approx(
         expected.across.p.tolist(), nan_ok=True

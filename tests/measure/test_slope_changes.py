@@ -166,7 +166,9 @@ def test_a_knot_that_stands_for_two_has_both_in_its_interval():
     search = Search(x, Noise(np.full(80, 0.01), 0.0))
     _, one, two = search.lines(y, 2)
     assert 3.2 < one.knots[0] < 4.8
-    low, high = _widened(search, y, one, two, (one.knots - 0.1, one.knots + 0.1))
+    low, high = _widened(search, y, one, two, (one.knots - 0.1, one.knots + 0.1), 0.95)
+    surer = _widened(search, y, one, two, (one.knots - 0.1, one.knots + 0.1), 0.999)
+    assert surer[0][0] < low[0] < high[0] < surer[1][0]
     assert low[0] == pytest.approx(3, abs=0.1)
     assert high[0] == pytest.approx(5, abs=0.1)
 

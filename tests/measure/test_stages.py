@@ -150,6 +150,15 @@ def test_stages_follow_one_another_from_the_first_step_to_the_last():
     assert all(stage.support > 0.95 for stage in found.stages)
 
 
+def test_a_slow_rise_under_noise_is_of_type_a():
+    """Nowhere is the slope surely above 0, and from the first to the last point it is."""
+    x = np.log1p(SHORT.steps)
+    found = find_stages(SHORT.steps, 0.15 * x + noise(np.ones(len(x)), 1), np.ones(len(x)), QUICK)
+    assert not found.critical_points
+    ((_, _, kind, support),) = found.stages
+    assert (kind, support > 0.975) == ("A", True)
+
+
 def test_a_flat_noisy_curve_is_one_stage_that_is_unclear():
     error = SHORT.error()
     found = find_stages(SHORT.steps, 50 + noise(error, 3), error, QUICK)
