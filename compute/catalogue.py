@@ -63,7 +63,7 @@ Add: TypeAlias = Callable[[Addition], str]
 def enter(store: Store, run: Run) -> None:
     """Put a run into the catalogue; one that is there already keeps the settings of its LLC.
 
-    So does one that came as records and now has checkpoints: its curve goes on.
+    So does one that came as records and now has checkpoints, if it has settings: its curve goes on.
 
     Raises
     ------
@@ -84,7 +84,8 @@ def enter(store: Store, run: Run) -> None:
             "give this one another name: --name"
         )
     if known is not None:
-        run = dataclasses.replace(run, llc=known.llc or run.llc)
+        kept = known.llc or (run.llc if known.source == "shipped" else "")
+        run = dataclasses.replace(run, llc=kept)
     with store.transact():
         store.put_run(run)
         store.drop_document(_REMOVED + run.name)

@@ -149,9 +149,8 @@ def calibrate(options: argparse.Namespace) -> int:
 def train(options: argparse.Namespace) -> int:
     """Train a development, from where it was left, and enter it into the catalogue.
 
-    Its LLC is measured as that of the shipped runs of its recipe, unless the store has settings.
+    The LLC of one that is new here is measured as that of the shipped runs of its recipe.
     """
-    from compute.bundle import bundled_run, bundles
     from compute.models import DEVELOPMENTS, describe_run
     from compute.models.developments import training
     from compute.terminal import Bar, Steps
@@ -160,6 +159,7 @@ def train(options: argparse.Namespace) -> int:
         raise SettingsError(f"no development {options.name!r}; there are {', '.join(DEVELOPMENTS)}")
     store = _open_store(options)
     folder = options.runs_folder / options.name
+    settings_of_llc = _shipped_settings()
     try:
         with Bar(f"training {options.name}", _console()).shown() as bar:
             training.train(
@@ -168,9 +168,23 @@ def train(options: argparse.Namespace) -> int:
     except FloatingPointError as error:
         raise RunError(f"{options.name}: {error}") from error
     run = describe_run(str(folder))
-    shipped = {one.recipe: one.llc for one in map(bundled_run, bundles(SHIPPED))}
-    _enter(store, dataclasses.replace(run, llc=shipped.get(run.recipe, "")))
+    _enter(store, dataclasses.replace(run, llc=settings_of_llc.get(run.recipe, "")))
     return 0
+
+
+def _shipped_settings() -> dict[str, str]:
+    """Return the settings of the LLC of what ships, by recipe."""
+    from compute.bundle import bundled_run, bundles
+
+    found = {}
+    for folder in bundles(SHIPPED):
+        try:
+            run = bundled_run(folder)
+        except OntogenyError as error:
+            print(f"ontogeny: {folder.name} is left out: {error}", file=sys.stderr)
+        else:
+            found[run.recipe] = run.llc
+    return found
 
 
 def export(options: argparse.Namespace) -> int:

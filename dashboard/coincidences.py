@@ -53,9 +53,9 @@ class Coincidences:
 
     Notes
     -----
-    Of a run of 107 checkpoints with five curves the first graph takes about eleven seconds of one
-    core beside the stages of the curves, of which each takes one; a further graph takes nine, and
-    the components of a graph four.
+    Of a run of 107 checkpoints with five curves the first graph takes about thirteen seconds of one
+    core beside the stages of the curves, of which each takes one; a further graph takes seven, and
+    the components of a graph three.
     """
 
     def __init__(self, library: Library, payloads: Payloads, stagings: Stagings) -> None:

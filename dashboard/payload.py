@@ -28,7 +28,7 @@ from dashboard.figures.metrics import MetricSeries
 from dashboard.figures.series import Curve
 from dashboard.labels import TASK_LABELS, ablation_meaning, compute_command, is_approximate
 
-VERSION = 5
+VERSION = 6
 STATE_CODES = {"measured": "m", "failed": "f", "missing": "-"}
 WEIGHT_SHARE_SHOWN = 0.9
 # Above so many edges not all are drawn at first, but the heaviest few; of wide graphs, more.

@@ -9,9 +9,9 @@ import { number } from "./format.mjs";
 const LOADING = "Computing over all checkpoints …";
 const GROUPS = { loss: "loss and behaviours", behaviour: "loss and behaviours", graph: "graph metrics" };
 const COLUMNS = [
-  ["curve", ""], ["r", "correlation of the slopes where it is farthest from 0, and its 95 % interval"],
+  ["curve", ""], ["r", "correlation of the slopes about the lag at which most is left, and its 95 % interval at that lag by itself"],
   ["lag", "where that is, as a factor in 1 + t, with its 95 % interval: above 1, the curve changes after the LLC"],
-  ["left", "what is left, at the best lag, without the stretch of training on which r rests most"],
+  ["left", "the most, at any lag, that is left of a correlation without the stretch of training on which it rests most"],
   ["stretches", "how many independent pairs of slopes there are; fewer than 4 tell nothing"],
   ["p", "share of independent curves as smooth as these of whose correlation as much is left at any lag"],
   ["after Holm", "corrected for all tests of this page"], ["", ""],
@@ -96,7 +96,7 @@ function createDrawing(model, signal) {
   const ticks = element("div", { class: "lag-ticks", "aria-hidden": "true" }, ...TICKS.map(tick));
   const ends = element("div", { class: "lag-ends", "aria-hidden": "true" }, ...["1", "0", "−1"].map((text) => element("span", { text })));
   const name = element("span", { class: "axis-name", text: "when the curve changes, against the LLC (factor in 1 + t)" });
-  const key = element("p", { class: "lag-key" }, ...[["line", "correlation of slopes, 95 % at each lag"], ["limit", "95 % of independent curves stay inside at every lag"], ["peak", "farthest from 0, 95 % of its lag"]].map(([kind, text]) => element("span", {}, element("i", { class: kind }), text)));
+  const key = element("p", { class: "lag-key" }, ...[["line", "correlation of slopes, 95 % at each lag"], ["left", "what is left without the stretch that it rests on most"], ["limit", "95 % of independent curves have no more left at any lag"], ["peak", "r about where most is left, 95 % of its lag"]].map(([kind, text]) => element("span", {}, element("i", { class: kind }), text)));
   const node = element("div", { class: "lag-frame" }, ends, plane, ticks, name, key);
   const size = { width: 0, height: 0 };
   let shown = null;
@@ -114,7 +114,7 @@ function createDrawing(model, signal) {
     if (!shown || !size.width) return picture.replaceChildren();
     setAttribute(picture, "viewBox", `0 0 ${size.width} ${size.height}`);
     const line = (x1, y1, x2, y2, kind) => svg("line", { class: kind, x1, y1, x2, y2 });
-    const { lags, r, low, high, limit } = shown;
+    const { lags, r, low, high, left, limit } = shown;
     const known = [...lags.keys()].filter((i) => r[i] !== null && low[i] !== null);
     const path = (table, order = known) => order.map((i) => `${x(lags[i]).toFixed(1)} ${y(table[i]).toFixed(1)}`).join("L");
     const peak = shown.extremum === null ? [] : [
@@ -125,7 +125,7 @@ function createDrawing(model, signal) {
     return picture.replaceChildren(
       ...(limit === null ? [] : [svg("rect", { class: "lag-limit", x: 0, width: size.width, y: y(limit), height: y(-limit) - y(limit) })]),
       line(0, y(0), size.width, y(0), "lag-zero"), line(x(0), 0, x(0), size.height, "lag-zero"),
-      ...(known.length ? [svg("path", { class: `lag-band ${shown.group}`, d: `M${path(high)}L${path(low, [...known].reverse())}Z` }), svg("path", { class: `lag-line ${shown.group}`, d: `M${path(r)}` })] : []),
+      ...(known.length ? [svg("path", { class: `lag-band ${shown.group}`, d: `M${path(high)}L${path(low, [...known].reverse())}Z` }), svg("path", { class: `lag-line ${shown.group}`, d: `M${path(r)}` }), svg("path", { class: `lag-left ${shown.group}`, d: `M${path(left)}` })] : []),
       ...peak);
   }
   return { node, draw };
@@ -137,9 +137,9 @@ function tick(lag) {
   return node;
 }
 
-function describe({ name, lags, r, low, high }, share) {
+function describe({ name, lags, r, low, high, left }, share) {
   const at = 2 * share - 1;
   const i = lags.reduce((best, lag, k) => (Math.abs(lag - at) < Math.abs(lags[best] - at) ? k : best), 0);
   const correlation = r[i] === null ? "too little in common" : number(r[i], 2);
-  return { title: `${name}, ${lagText(lags[i])}`, rows: [["correlation", correlation], ["95 % interval", interval(low[i], high[i]) || "–"]], foot: `lag ${number(lags[i], 2)} in ln(1 + t)` };
+  return { title: `${name}, ${lagText(lags[i])}`, rows: [["correlation", correlation], ["95 % interval", interval(low[i], high[i]) || "–"], ["left", value(left[i], 2)]], foot: `lag ${number(lags[i], 2)} in ln(1 + t)` };
 }

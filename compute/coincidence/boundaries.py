@@ -63,7 +63,8 @@ class BoundaryCoincidence:
         The same where a set is scattered over the checkpoints instead, each alike, with
         ``shortest`` of them between two boundaries.
     smallest_p
-        ``p`` if the places of the smaller set were places of the larger one.
+        Where the set that is turned lies on checkpoints, ``p`` of the nearest of its turns; else
+        one over the number of turns. ``p`` is no less, wherever the set lies.
     usual_p
         ``p`` at the median distance of sets that coincide, and whose places are known no better
         than these are.
@@ -158,8 +159,9 @@ def _compared(
     by_scatter = set_distance(scattered(small, axis, generator), large.at)
     drawn = set_distance(redrawn(large, generator), redrawn(small, generator))
     low, high = np.quantile(drawn, [0.025, 0.975])
-    smallest, usual = _attainable(large, small, axis, generator)
-    p = _share(by_chance, found)
+    usual = _usual(large, small, axis, generator)
+    nearest = float(by_chance.min()) if small.on_grid else -1.0
+    smallest, p = _share(by_chance, nearest), _share(by_chance, found)
     return BoundaryCoincidence(
         first=len(one.at), second=len(other.at), distance=found,
         # Redrawing adds the error of the places once more, and so distance: what lies as far
@@ -175,10 +177,8 @@ def _share(by_chance: ndarray, found: float) -> float:
     return float((1 + (by_chance <= found + ROUNDING).sum()) / (1 + len(by_chance)))
 
 
-def _attainable(
-    large: Places, small: Places, axis: Axis, generator: np.random.Generator
-) -> tuple[float, float]:
-    """Return p where the smaller set lies on the larger one: seen exactly, and seen as these are.
+def _usual(large: Places, small: Places, axis: Axis, generator: np.random.Generator) -> float:
+    """Return p where the smaller set lies on the larger one and is seen as well as these are.
 
     Of the ways to lay it, the one with the least distance.
     """
@@ -191,7 +191,7 @@ def _attainable(
     )  # fmt: skip
     by_chance = set_distance(turned(laid, axis), large.at)
     seen = set_distance(redrawn(large, generator), redrawn(laid, generator))
-    return _share(by_chance, float(every.min())), _share(by_chance, float(np.median(seen)))
+    return _share(by_chance, float(np.median(seen)))
 
 
 def _pairs(large: Places, small: Places, by: float | ndarray = 0.0) -> int:
@@ -211,8 +211,8 @@ def _pairs_by_chance(large: Places, small: Places, turns: ndarray) -> float:
 def _untold(smallest: float, usual: float, p: float) -> str:
     if smallest > LEVEL:
         return (
-            "With so few boundaries among these checkpoints even places that are equal reach no p "
-            f"below {smallest:.2g}."
+            "With so few boundaries among these checkpoints no place of theirs reaches a p below "
+            f"{smallest:.2g}."
         )
     if usual > LEVEL and p > LEVEL:
         return (

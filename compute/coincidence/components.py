@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from compute.coincidence.lags import SURROGATES
+from compute.coincidence.lags import DRAWS_PER_TEST, SURROGATES
 from compute.coincidence.over_time import OverTime, over_time
 from compute.coincidence.ranks import orders, rank_correlation, rank_interval, standard_ranks
 from compute.coincidence.within import FEWEST_COMPONENTS, Table, Within, noisy, within
@@ -24,7 +24,6 @@ from compute.errors import require
 from compute.smoothing import NORMAL_95
 
 REPLICATES = 400
-DRAWS_PER_TEST = 40
 _ROUNDING = 1e-9
 
 
@@ -115,7 +114,6 @@ def components_together(
         for end in (strength_low, strength_high)
     )
     errors = np.nan_to_num(refined_errors, nan=0.0, posinf=0.0)
-    # The smallest p must stay below 0.05 when it is multiplied by how many there are.
     surrogates = max(SURROGATES, DRAWS_PER_TEST * len(names))
     return ComponentsTogether(
         steps=at,

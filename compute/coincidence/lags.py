@@ -24,6 +24,9 @@ LEVEL = 0.05
 SPACING = 0.05
 LAGS = tuple(round(SPACING * k, 2) for k in range(-20, 21))
 SURROGATES, REPLICATES = 999, 400
+# Of as many tests as are corrected together, the smallest p must stay below 0.05 when it is
+# multiplied by how many there are.
+DRAWS_PER_TEST = 40
 _ROUNDING = 1e-9
 # Fisher's z has one over the number of pairs less 3 as its variance: more than this many.
 _FEWEST_FREE = 0.25
@@ -43,20 +46,24 @@ class LaggedCorrelation:
         Fisher's z for as many pairs as there are independent stretches, and whatever slopes reach
         that are redrawn within their errors, with stretches weighted at random. NaN at a lag that
         leaves too little of the common stretch.
-    lag, lag_low, lag_high
-        Where the correlation is farthest from 0, between the lags by a parabola, and the 95 %
-        interval of that, which is never narrower than the distance of two lags.
-    extremum, extremum_low, extremum_high
-        The correlation at the nearest lag, and its interval.
+    left
+        What is left of ``r`` without the stretch on which it rests most (`least_correlations`):
+        two curves with one event each can correlate closely, and that is one coincidence and no
+        relation.
     least
-        The farthest from 0, at any lag, of what is left of the correlation without the stretch on
-        which it rests most (`least_correlations`): two curves with one event each can correlate
-        closely, and that is one coincidence and no relation.
+        The farthest of ``left`` from 0 at any lag.
     p
         Share of pairs of independent smooth curves, with the length scales of these, whose
         ``least`` is as far from 0; what was found is counted in.
+    extremum, extremum_low, extremum_high
+        The farthest of ``r`` from 0 among the lags about that of ``least`` at which it has the same
+        sign, and its interval: at that lag by itself, so that it may hold 0 or not whatever p is.
+    lag, lag_low, lag_high
+        Where that is, between the lags by a parabola, and the 95 % interval among these lags, which
+        is never narrower than the distance of two.
     stretches
-        How many independent pairs of slopes there are (`independent_stretches`).
+        How many independent pairs of slopes there are (`independent_stretches`), at most as many
+        as points.
     start, end
         The common stretch, in steps.
     reason
@@ -68,6 +75,7 @@ class LaggedCorrelation:
     r: Float[ndarray, " lags"]
     low: Float[ndarray, " lags"]
     high: Float[ndarray, " lags"]
+    left: Float[ndarray, " lags"]
     lag: float
     lag_low: float
     lag_high: float
@@ -133,8 +141,14 @@ def lagged_correlation(
     if one is None or other is None:
         return _nothing(shifts, f"Curves need {MINIMUM_POINTS} points each to be smoothed.")
     return slopes_together(
-        grid, one, other, shifts, surrogates=surrogates, generator=np.random.default_rng(seed)
-    )
+        grid, one, other, shifts, points=fewer_points(first, second), surrogates=surrogates,
+        generator=np.random.default_rng(seed),
+    )  # fmt: skip
+
+
+def fewer_points(first: Float[ndarray, " points"], second: Float[ndarray, " points"]) -> int:
+    """Return at how many points the less often known of two curves is known."""
+    return min(int(np.isfinite(values).sum()) for values in (first, second))
 
 
 def slopes_together(
@@ -143,6 +157,7 @@ def slopes_together(
     other: Smoothed,
     shifts: Int[ndarray, " lags"],
     *,
+    points: int,
     surrogates: int,
     generator: np.random.Generator,
 ) -> LaggedCorrelation:
@@ -152,36 +167,50 @@ def slopes_together(
     ----------
     shifts
         Lags in units of the grid, ascending.
+    points
+        Through how many points the curves go: no more independent stretches are told from them,
+        however wild the curve between.
     """
     r = correlations(one.slope[None], other.slope[None], shifts)[0]
-    stretches = independent_stretches(one.slope, other.slope)
+    stretches = min(independent_stretches(one.slope, other.slope), float(points))
     reason = too_few(stretches)
     if not np.isfinite(r).any():
         return _nothing(shifts, reason or "No lag leaves half of the common stretch.")
     # Differences of a grid are not the round numbers that lags are given in.
     places = np.round(shifts * float(grid[1] - grid[0]), 9)
-    best = int(np.nanargmax(np.abs(r)))
+    length = max(one.length_scale, other.length_scale) / float(grid[1] - grid[0])
+    left = least_correlations(one.slope[None], other.slope[None], shifts, length)[0]
+    about = _about(r, left)
+    sign, best = np.sign(r[about][0]), about.start + int(np.argmax(np.abs(r[about])))
     drawn = _replicates(grid, one, other, shifts, stretches, generator)
     low, high = _widened(_quantiles(drawn), r, stretches)
-    facing = drawn * np.sign(r[best])
-    peak = np.nanargmax(facing, axis=1)
-    heights = np.quantile(drawn[np.arange(len(drawn)), peak], [0.025, 0.975])
-    height_low, height_high = _widened((heights[0], heights[1]), r[best], stretches)
-    at = float(_peaks(places, (r * np.sign(r[best]))[None])[0])
-    ends = np.quantile(_peaks(places, facing), [0.025, 0.975])
+    heights = (sign * drawn)[:, about]
+    ends = np.quantile(sign * heights.max(1), [0.025, 0.975])
+    height_low, height_high = _widened((ends[0], ends[1]), r[best], stretches)
+    at = float(_peaks(places[about], np.abs(r[about])[None])[0])
+    lag_ends = np.quantile(_peaks(places[about], heights), [0.025, 0.975])
     spare = np.diff(places).max(initial=0.0) / 2
-    length = max(one.length_scale, other.length_scale) / float(grid[1] - grid[0])
-    least = _farthest(least_correlations(one.slope[None], other.slope[None], shifts, length))[0]
+    least = float(left[np.nanargmax(np.abs(left))])
     p = np.nan
     if not reason:
         p = _chance(grid, one, other, shifts, abs(least), surrogates, generator)
     return LaggedCorrelation(
-        lags=places, r=r, low=low, high=high,
-        lag=at, lag_low=min(float(ends[0]), at - spare), lag_high=max(float(ends[1]), at + spare),
+        lags=places, r=r, low=low, high=high, left=left,
+        lag=at, lag_low=min(float(lag_ends[0]), at - spare),
+        lag_high=max(float(lag_ends[1]), at + spare),
         extremum=float(r[best]), extremum_low=float(height_low),
-        extremum_high=float(height_high), least=float(least), p=float(p), stretches=stretches,
+        extremum_high=float(height_high), least=least, p=float(p), stretches=stretches,
         start=float(np.expm1(grid[0])), end=float(np.expm1(grid[-1])), reason=reason,
     )  # fmt: skip
+
+
+def _about(r: Float[ndarray, " lags"], left: Float[ndarray, " lags"]) -> slice:
+    """Return the lags about the one with most left at which ``r`` has the same sign as there."""
+    most = np.abs(left) if np.nanmax(np.abs(left)) > 0 else np.abs(r)
+    best = int(np.nanargmax(most))
+    other = np.flatnonzero(np.sign(r) != np.sign(r[best]))
+    start = int(other[other < best].max(initial=-1)) + 1
+    return slice(start, int(other[other > best].min(initial=len(r))))
 
 
 def _replicates(
@@ -210,14 +239,8 @@ def _chance(
 ) -> float:  # fmt: skip
     slopes, others = (slope_draws(grid, c.length_scale, draws, generator) for c in (one, other))
     length = max(one.length_scale, other.length_scale) / float(grid[1] - grid[0])
-    farthest = np.abs(_farthest(least_correlations(slopes, others, shifts, length)))
+    farthest = np.nanmax(np.abs(least_correlations(slopes, others, shifts, length)), axis=1)
     return float((1 + (farthest >= found - _ROUNDING).sum()) / (1 + draws))
-
-
-def _farthest(r: Float[ndarray, "pairs lags"]) -> Float[ndarray, " pairs"]:
-    """Return of each pair the correlation that is farthest from 0."""
-    at = np.nanargmax(np.abs(r), axis=1)
-    return np.asarray(r[np.arange(len(r)), at])
 
 
 def _peaks(
@@ -260,7 +283,7 @@ def _common(x: ndarray, first: ndarray, second: ndarray) -> tuple[float, float]:
 
 
 def _lacking(first: ndarray, second: ndarray, stretch: float) -> str:
-    points = min(int(np.isfinite(values).sum()) for values in (first, second))
+    points = fewer_points(first, second)
     if points < MINIMUM_POINTS:
         return f"Curves need {MINIMUM_POINTS} points each to be smoothed; one has {points}."
     if stretch < 10 * SPACING:
@@ -271,7 +294,7 @@ def _lacking(first: ndarray, second: ndarray, stretch: float) -> str:
 def _nothing(shifts: Int[ndarray, " lags"], reason: str) -> LaggedCorrelation:
     nan, gaps = float("nan"), np.full(len(shifts), np.nan)
     return LaggedCorrelation(
-        lags=np.round(shifts * SPACING, 9), r=gaps, low=gaps, high=gaps,
+        lags=np.round(shifts * SPACING, 9), r=gaps, low=gaps, high=gaps, left=gaps,
         lag=nan, lag_low=nan, lag_high=nan,
         extremum=nan, extremum_low=nan, extremum_high=nan, least=nan, p=nan,
         stretches=nan, start=nan, end=nan,

@@ -93,7 +93,7 @@ def over_time(
     ]
     first, second = (curve for curve in curves if curve is not None)
     found = slopes_together(
-        grid, first, second, _AT_ONCE, surrogates=surrogates, generator=generator
+        grid, first, second, _AT_ONCE, points=points, surrogates=surrogates, generator=generator
     )
     return OverTime(
         rho=float(rank_correlation(one[known], other[known])), r=found.extremum,

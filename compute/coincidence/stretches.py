@@ -50,24 +50,15 @@ def too_few(stretches: float) -> str:
     return ""
 
 
-def curve_draws(
-    x: Float[ndarray, " at"], length: float, draws: int, generator: np.random.Generator
-) -> Float[ndarray, "draws at"]:
-    """Return curves of variance 1 with a squared-exponential kernel of that length scale."""
-    apart = (x[:, None] - x) / length
-    return _normal(np.exp(-0.5 * apart**2), draws, generator)
-
-
 def slope_draws(
     x: Float[ndarray, " at"], length: float, draws: int, generator: np.random.Generator
 ) -> Float[ndarray, "draws at"]:
-    """Return slopes of such curves, in units of their own standard deviation."""
+    """Return slopes of curves with a squared-exponential kernel of that length scale.
+
+    In units of their own standard deviation.
+    """
     apart = ((x[:, None] - x) / length) ** 2
-    return _normal((1 - apart) * np.exp(-0.5 * apart), draws, generator)
-
-
-def _normal(covariance: ndarray, draws: int, generator: np.random.Generator) -> ndarray:
-    variance, axes = np.linalg.eigh(covariance)
+    variance, axes = np.linalg.eigh((1 - apart) * np.exp(-0.5 * apart))
     # Smooth curves have few directions with any variance.
     some = variance > _NO_VARIANCE * variance[-1]
     root = axes[:, some] * np.sqrt(variance[some])

@@ -53,11 +53,12 @@ def reachable(
     ps: Sequence[float] | Float[ndarray, " tests"],
     smallest: Sequence[float] | Float[ndarray, " tests"],
 ) -> tuple[Bool[ndarray, " tests"], float]:
-    """Return which tests can pass beside the others, and what p the best of them may have.
+    """Return which tests may pass beside the others, and the p that each must be able to reach.
 
-    A test with few orders to be compared with reaches no small p. One that cannot pass after the
-    correction for how many there are tells nothing, whatever it finds; left out of the family, it
-    takes no power from the others (Tarone 1990, Biometrics 46:515).
+    A test with few orders to be compared with reaches no small p. One that could not be the first
+    to pass is left out of the family, so that the others keep their power (Tarone 1990, Biometrics
+    46:515): as many as are kept, or more, may have 0.05 between them. Holm's correction of those
+    that are kept holds, since what is kept does not depend on what was found.
 
     Parameters
     ----------
@@ -82,8 +83,8 @@ def reachable(
 def unreachable_text(limit: float, smallest: float) -> str:
     """Return why a test that is not `reachable` tells nothing, for people."""
     return (
-        f"Among so many tests only p up to {_number(limit)} can stand out, and this one reaches "
-        f"none below {_number(smallest)}, whatever is found."
+        f"Among so many tests one whose p cannot fall to {limit:.2g} is left out, so that the "
+        f"others keep their power; this one's cannot fall below {smallest:.2g}."
     )
 
 
@@ -125,15 +126,14 @@ def lag_text(
         return f"Whether {first} and {second} change together cannot be told. {found.reason}"
     measured = (
         f"The slopes of {first} and {second} go together most at r = {_signed(found.extremum)} "
-        f"(95 % interval {_signed(found.extremum_low)} to {_signed(found.extremum_high)}), over "
+        f"(95 % interval at that lag {_signed(found.extremum_low)} to "
+        f"{_signed(found.extremum_high)}), of which {_signed(found.least)} is left without the "
+        f"stretch that it rests on most, over "
         f"steps {found.start:,.0f} to {found.end:,.0f}, which are worth {found.stretches:.1f} "
         f"independent stretches ({_p(found.p, adjusted, 'at any lag')})."
     )
     if _judged(found.p, adjusted) > LEVEL:
-        return (
-            f"{measured} Without the stretch that this rests on most, what is left is r = "
-            f"{_signed(found.least)}: independent curves as smooth as these do so by chance."
-        )
+        return f"{measured} Of independent curves as smooth as these as much is left by chance."
     way = "together" if found.extremum > 0 else "in opposite directions"
     looked_at = found.lags[np.isfinite(found.r)]
     inside = looked_at[0] < found.lag_low and found.lag_high < looked_at[-1]

@@ -62,7 +62,7 @@ class Stage(NamedTuple):
         In training steps.
     type
         ``A`` while the curve rises, ``B`` while it falls: surely at some place of the stage, or
-        from its start to its end. ``unclear`` where neither is sure.
+        from its start to its end, which are two statements. ``unclear`` where neither is sure.
     support
         Posterior probability, 0 to 1, that the curve is higher (of ``B``: lower) at the end than
         at the start; if unclear, of the likelier of the two.

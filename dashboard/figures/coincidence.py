@@ -179,7 +179,7 @@ def _lag(lag: Lag, adjusted: float) -> dict[str, Any]:
     numbers = ("lag", "lag_low", "lag_high", "extremum", "extremum_low", "extremum_high")
     return {
         "id": lag.curve.id, "name": lag.curve.name, "group": lag.curve.group,
-        **{field: getattr(found, field).tolist() for field in ("lags", "r", "low", "high")},
+        **{field: getattr(found, field).tolist() for field in ("lags", "r", "low", "high", "left")},
         **{field: getattr(found, field) for field in numbers},
         "least": found.least, "p": found.p, "adjusted": adjusted, "limit": lag.limit,
         "stretches": found.stretches, "start": found.start, "end": found.end,

@@ -11,15 +11,17 @@ from numpy import ndarray
 
 from compute.coincidence.boundaries import BoundaryCoincidence, boundary_distance
 from compute.coincidence.lags import (
+    DRAWS_PER_TEST,
     LAGS,
     SPACING,
     SURROGATES,
     LaggedCorrelation,
+    fewer_points,
     lagged_correlation,
     slopes_together,
 )
 from compute.coincidence.placing import MOST_BOUNDARIES
-from compute.coincidence.shifted import correlations
+from compute.coincidence.shifted import least_correlations
 from compute.coincidence.stretches import slope_draws
 from compute.coincidence.within import Within, within
 from compute.components import layers_of
@@ -36,8 +38,6 @@ TURNS = 2000
 BAND_DRAWS = 299
 STRENGTHS = {"out_strength": "out-strength", "in_strength": "in-strength"}
 _SHIFTS = np.round(np.array(LAGS) / SPACING).astype(int)
-# Of the page's p, the smallest must stay below 0.05 when it is multiplied by how many there are.
-_DRAWS_PER_TEST = 40
 _ROUNDING = 1e-9
 
 
@@ -71,8 +71,8 @@ class Lag:
     Attributes
     ----------
     limit
-        How far from 0 independent curves as smooth as these reach at any lag, in 95 % of cases;
-        NaN where one cannot tell.
+        How much is left of the correlation of independent curves as smooth as these, at any lag,
+        in 95 % of cases; NaN where one cannot tell.
     """
 
     curve: Curve
@@ -165,7 +165,7 @@ def surrogates_for(curves: int, metrics: int) -> int:
 
     The page makes three tests for each curve, one for each metric and four of the graph.
     """
-    return max(SURROGATES, _DRAWS_PER_TEST * (3 * curves + metrics + 4))
+    return max(SURROGATES, DRAWS_PER_TEST * (3 * curves + metrics + 4))
 
 
 def lags(steps: Steps, llc: Curve, curves: Sequence[Curve], *, surrogates: int) -> list[Lag]:
@@ -197,8 +197,9 @@ def _lag(
     grid, one = kept[ends]
     other = _smooth(steps, points[1], grid)
     found = slopes_together(
-        grid, one, other, _SHIFTS, surrogates=surrogates, generator=np.random.default_rng(SEED)
-    )
+        grid, one, other, _SHIFTS, points=fewer_points(points[0][0], points[1][0]),
+        surrogates=surrogates, generator=np.random.default_rng(SEED),
+    )  # fmt: skip
     return Lag(curve=curve, found=found, limit=_limit(grid, one, other) if found.p > 0 else np.nan)
 
 
@@ -214,10 +215,12 @@ def _smooth(steps: Steps, points: tuple[ndarray, ndarray], grid: ndarray) -> Smo
 
 
 def _limit(grid: ndarray, one: Smoothed, other: Smoothed) -> float:
-    """Return the 95 % quantile of the farthest correlation of independent curves at any lag."""
+    """Return the 95 % quantile of the most that is left of independent curves' correlations."""
     generator = np.random.default_rng(SEED + 1)
     a, b = (slope_draws(grid, c.length_scale, BAND_DRAWS, generator) for c in (one, other))
-    return float(np.quantile(np.nanmax(np.abs(correlations(a, b, _SHIFTS)), axis=1), 0.95))
+    length = max(one.length_scale, other.length_scale) / SPACING
+    left = least_correlations(a, b, _SHIFTS, length)
+    return float(np.quantile(np.nanmax(np.abs(left), axis=1), 0.95))
 
 
 def parts_of(curves: Sequence[Curve], series: GraphSeries, strength: str) -> Parts | None:

@@ -58,8 +58,19 @@ COINCIDENCE = (
     Column("low", "Lower end of its 95 % interval."),
     Column("high", "Upper end of its 95 % interval."),
     Column("unit", "What one unit of the estimate is.", kind="text"),
-    Column("p", "Of the test alone; empty where it cannot be told.", "probability"),
-    Column("adjusted", "The same, corrected for all tests (Holm).", "probability"),
+    Column("r", "Of a lag: the correlation of the slopes there, −1 to 1."),
+    Column("r_low", "Lower end of its 95 % interval, at that lag by itself."),
+    Column("r_high", "Upper end of that interval."),
+    Column(
+        "left",
+        "Of a lag: what is left of the correlation, at the best of the lags, without "
+        "the stretch of training on which it rests most. p is of this.",
+    ),
+    Column("stretches", "Of a lag: how many independent stretches the two curves have."),
+    Column("p", "Of the test alone; empty where there is none.", "probability"),
+    Column(
+        "adjusted", "The same, corrected for all tests (Holm); empty where left out.", "probability"
+    ),
     Column("verdict", "together, caution, chance or untold.", kind="text"),
     Column("words", "What the test says, in a sentence.", kind="text"),
 )
@@ -137,6 +148,10 @@ def communities(asked: Asked) -> Table:
     return table_of(COMMUNITIES, values, about_run(asked, graph=asked.graph))
 
 
+_OF_LAG = ("extremum", "extremum_low", "extremum_high", "least", "stretches")
+_NO_LAG = (None,) * len(_OF_LAG)
+
+
 def coincidence(asked: Asked) -> Table:
     """Return every test of the Coincidence page."""
     graph = asked.any_graph or NO_GRAPH
@@ -158,16 +173,18 @@ def _tests(told: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         found = d["found"] or {}
         numbers = [found.get(name) for name in ("distance", "low", "high")]
         what = f"{d['first']} and {d['second']}"
-        yield ("boundaries", what, *numbers, "ln(1 + step), mean distance", found.get("p"),
-               d.get("adjusted"), d["verdict"], d["words"])  # fmt: skip
+        yield ("boundaries", what, *numbers, "ln(1 + step), mean distance", *_NO_LAG,
+               found.get("p"), d.get("adjusted"), d["verdict"], d["words"])  # fmt: skip
     for lag in told["lags"]:
         numbers = [lag[name] for name in ("lag", "lag_low", "lag_high")]
+        slopes = [lag[name] for name in _OF_LAG]
         yield ("lag", f"LLC and {lag['name']}", *numbers, "ln(1 + step), positive: after the LLC",
-               lag["p"], lag["adjusted"], lag["verdict"], lag["words"])  # fmt: skip
+               *slopes, lag["p"], lag["adjusted"], lag["verdict"], lag["words"])  # fmt: skip
     for c in told["courses"]:
         numbers = [c[name] for name in ("r", "low", "high")]
         yield ("course", f"refined LLC and {c['name']} of components", *numbers,
-               "correlation, −1 to 1", c["p"], c["adjusted"], c["verdict"], c["words"])  # fmt: skip
+               "correlation, −1 to 1", *_NO_LAG,
+               c["p"], c["adjusted"], c["verdict"], c["words"])  # fmt: skip
 
 
 def dynamics(asked: Asked) -> Table:

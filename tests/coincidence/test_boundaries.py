@@ -194,6 +194,20 @@ def test_one_boundary_among_few_checkpoints_cannot_tell() -> None:
     assert not found.coincide
 
 
+@pytest.mark.parametrize("on_checkpoints", [True, False])
+def test_no_p_is_below_the_smallest(on_checkpoints: bool) -> None:
+    """Also where turns of another spacing, laid on the larger set, would be near more often."""
+    rng = np.random.default_rng(0)
+    steps = np.expm1(np.linspace(0, 8, 81))
+    for _ in range(60):
+        where = np.sort(rng.choice(np.arange(6, 75), 2, replace=False)) / 10
+        places = np.expm1(where + (0 if on_checkpoints else 0.03))
+        large = [Boundary(*3 * [float(steps[i])]) for i in (12, 40, 68)]
+        small = [Boundary(*3 * [float(place)]) for place in places]
+        found = boundary_distance(large, small, steps, permutations=199)
+        assert found.p >= found.smallest_p
+
+
 def test_places_known_too_vaguely_cannot_tell() -> None:
     found = boundary_distance(vague([3.0, 5.0], 1.5), vague([4.0, 6.0], 1.5), STEPS)
     assert found.smallest_p <= 0.05 < found.usual_p

@@ -17,7 +17,6 @@ from compute.coincidence.lags import (
 from compute.coincidence.shifted import correlations, least_correlations
 from compute.coincidence.stretches import (
     FEWEST_STRETCHES,
-    curve_draws,
     independent_stretches,
     slope_draws,
 )
@@ -87,7 +86,8 @@ def test_one_common_event_is_no_relation() -> None:
 
 def test_drawn_slopes_are_the_derivative_of_drawn_curves() -> None:
     rng = np.random.default_rng(0)
-    curves = curve_draws(GRID, 1.0, 4000, rng)
+    kernel = np.exp(-0.5 * (GRID[:, None] - GRID) ** 2) + 1e-9 * np.eye(len(GRID))
+    curves = rng.normal(size=(4000, len(GRID))) @ np.linalg.cholesky(kernel).T
     numeric = np.gradient(curves, GRID, axis=1)[:, 5:-5]
     direct = slope_draws(GRID, 1.0, 4000, rng)[:, 5:-5]
     for apart in (0, 10, 30):
@@ -116,7 +116,7 @@ def test_two_sharp_transitions_near_each_other_cannot_tell() -> None:
         one, other = (jump(middle) for middle in rng.uniform(1.5, 5, 2))
         found = slopes_together(
             GRID, smoothed(one, 0.4), smoothed(other, 0.4), SHIFTS,
-            surrogates=19, generator=rng,
+            points=99, surrogates=19, generator=rng,
         )  # fmt: skip
         assert found.stretches < FEWEST_STRETCHES
         assert math.isnan(found.p)
@@ -186,6 +186,29 @@ def test_a_lag_between_those_looked_at_is_in_its_interval(lag: float) -> None:
     assert found.lag_low <= lag <= found.lag_high
     assert found.lag == pytest.approx(lag, abs=0.025)
     assert found.lag_high - found.lag_low >= SPACING - 1e-9
+
+
+def test_what_is_told_is_of_the_lag_at_which_most_is_left() -> None:
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        one, other = (slope_draws(GRID, 0.7, 1, rng)[0] for _ in range(2))
+        found = slopes_together(
+            GRID, smoothed(one, 0.7), smoothed(other, 0.7), SHIFTS,
+            points=99, surrogates=19, generator=rng,
+        )  # fmt: skip
+        assert found.least in (found.left[np.nanargmax(np.abs(found.left))], 0)
+        assert found.extremum * found.least >= 0
+        assert found.lag_low <= found.lag <= found.lag_high
+        assert found.extremum_low <= found.extremum <= found.extremum_high
+
+
+def test_no_more_stretches_are_told_than_there_are_points() -> None:
+    rng = np.random.default_rng(0)
+    steps = np.expm1(np.linspace(0, 8, 9))
+    one, other = rng.normal(size=(2, 9))
+    errors = np.full(9, 0.01)
+    found = lagged_correlation(steps, one, errors, other, errors, surrogates=19)
+    assert found.stretches <= 9
 
 
 @pytest.mark.parametrize("kind", ["drift", "walk", "step"])

@@ -33,7 +33,7 @@ NEAR = BoundaryCoincidence(
 GAPS = np.full(5, NAN)
 LATER = LaggedCorrelation(
     lags=np.array([-1.5, -1.0, 0.5, 1.0, 1.5]), r=np.array([NAN, 0, -0.72, 0, NAN]), low=GAPS,
-    high=GAPS, lag=0.5, lag_low=0.4, lag_high=0.6, extremum=-0.72, extremum_low=-0.85,
+    high=GAPS, left=GAPS, lag=0.5, lag_low=0.4, lag_high=0.6, extremum=-0.72, extremum_low=-0.85,
     extremum_high=-0.5, least=-0.4, p=0.004, stretches=7.3, start=0, end=6000,
 )  # fmt: skip
 WITHIN = Within(r=-0.41, low=-0.6, high=-0.2, p=0.008, smallest_p=1 / 5000, components=12, steps=9)
@@ -109,7 +109,7 @@ def test_boundaries_claim_no_more(
 
 def test_a_lag_in_words() -> None:
     text = lag_text(LATER, "the LLC", "the loss")
-    assert "r = −0.72 (95 % interval −0.85 to −0.50)" in text
+    assert "r = −0.72 (95 % interval at that lag −0.85 to −0.50), of which −0.40 is left" in text
     assert "steps 0 to 6,000" in text
     assert "p = 0.004 at any lag" in text
     assert "in opposite directions, the loss later than the LLC by a factor of 1.65" in text
@@ -137,7 +137,7 @@ def test_a_lag_the_other_way_and_one_that_may_be_none() -> None:
 def test_a_lag_of_chance_is_not_told(change: dict[str, float]) -> None:
     text = lag_text(dataclasses.replace(LATER, **change), "a", "b")
     assert "later" not in text
-    assert "what is left is r = −0.40" in text or "cannot be told. Few stretches." in text
+    assert "as much is left by chance" in text or "cannot be told. Few stretches." in text
     assert "nan" not in text
 
 
@@ -178,8 +178,8 @@ def test_components_over_time_in_words() -> None:
 
 def test_a_test_that_cannot_pass_says_so() -> None:
     assert unreachable_text(0.0013, 0.0165) == (
-        "Among so many tests only p up to 0.001 can stand out, and this one reaches none below "
-        "0.02, whatever is found."
+        "Among so many tests one whose p cannot fall to 0.0013 is left out, so that the others "
+        "keep their power; this one's cannot fall below 0.017."
     )
 
 

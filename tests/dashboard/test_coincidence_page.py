@@ -17,6 +17,7 @@ from numpy import ndarray
 from compute.coincidence.boundaries import boundary_distance
 from compute.coincidence.components import components_together
 from compute.coincidence.lags import lagged_correlation
+from compute.coincidence.within import Within
 from compute.coincidence.words import across_text
 from compute.errors import RunNotFound
 from compute.jobs import Jobs
@@ -27,7 +28,7 @@ from dashboard.coincidences import Coincidences, components_file
 from dashboard.context import Context
 from dashboard.development import Development
 from dashboard.dynamics_api import Dynamics
-from dashboard.figures.coincidence import VERSION, verdict_of
+from dashboard.figures.coincidence import VERSION, Coincidence, encode_coincidence, verdict_of
 from dashboard.figures.coincidence_sources import (
     Boundaries,
     Mark,
@@ -35,7 +36,13 @@ from dashboard.figures.coincidence_sources import (
     graph_phases,
     metric_curves,
 )
-from dashboard.figures.coincidence_tests import distances, lags, parts_of, surrogates_for
+from dashboard.figures.coincidence_tests import (
+    Distance,
+    distances,
+    lags,
+    parts_of,
+    surrogates_for,
+)
 from dashboard.figures.series import Curve
 from dashboard.figures.stages import stage_points
 from dashboard.figures.structure import structure
@@ -257,14 +264,22 @@ def test_every_p_is_multiplied_by_how_many_are_left(told: dict[str, Any]) -> Non
     tests = [(r["found"] or {}).get("p") for r in told["distances"]]
     every = [*told["distances"], *told["lags"], *told["courses"]]
     tests += [r["p"] for r in (*told["lags"], *told["courses"])]
-    known = sorted((p, i) for i, p in enumerate(tests) if p is not None)
+    kept = [p is not None and r["adjusted"] is not None for r, p in zip(every, tests, strict=True)]
+    known = sorted((p, i) for i, p in enumerate(tests) if kept[i])
     family = told["family"]
     assert family["size"] == len(known) == family["distances"] + family["lags"] + family["courses"]
     largest = 0.0
     for rank, (p, i) in enumerate(known):
         largest = max(largest, min(1.0, (len(known) - rank) * p))
         assert every[i]["adjusted"] == pytest.approx(largest)
+    out = [r for r, p, kept_ in zip(every, tests, kept, strict=True) if p is not None and not kept_]
+    assert all("is left out" in r["words"] or "cannot be told" in r["words"] for r in out)
+    assert all(least(r) > told["level"] / len(every) for r in out)
     assert all(r["adjusted"] is None for r, p in zip(every, tests, strict=True) if p is None)
+
+
+def least(row: dict[str, Any]) -> float:
+    return float((row.get("found") or row)["smallest_p"])
 
 
 def test_what_a_test_says_follows_from_its_corrected_p(told: dict[str, Any]) -> None:
@@ -315,6 +330,35 @@ def test_only_the_stretch_over_which_both_are_known_counts() -> None:
 
 
 # -- components ----------------------------------------------------------------------------------
+
+
+def test_what_cannot_stand_out_is_left_out_and_says_so() -> None:
+    one = FOUND.critical_points
+    found = boundary_distance(one, one, RUN.steps, permutations=99)
+    few, sure = (
+        dataclasses.replace(found, reason="", p=p, smallest_p=p, p_scattered=p)
+        for p in (0.04, 0.001)
+    )
+    course = Within(r=0.5, low=0.1, high=0.8, p=0.03, smallest_p=0.03, components=5, steps=9)
+    distances_ = tuple(
+        Distance(source=str(i), first="a", second="b", found=one, start=0, end=79)
+        for i, one in enumerate((few, sure, few))
+    )
+    told = json.loads(
+        encode_coincidence(
+            Coincidence(
+                llc=None, sources=(), distances=distances_, lags=(), missing=(),
+                courses={"in_strength": course},
+            )
+        )
+    )  # fmt: skip
+    assert told["family"] == {"distances": 1, "lags": 0, "courses": 0, "size": 1}
+    assert [d["verdict"] for d in told["distances"]] == ["untold", "together", "untold"]
+    assert [d["adjusted"] for d in told["distances"]] == [None, 0.001, None]
+    assert "cannot fall below 0.04" in told["distances"][0]["words"]
+    assert told["distances"][0]["found"]["reason"] in told["distances"][0]["words"]
+    assert told["courses"][0]["verdict"] == "untold"
+    assert "cannot fall below 0.03" in told["courses"][0]["words"]
 
 
 def test_components_are_those_of_the_statistics(served: Served, development: Development) -> None:
