@@ -35,7 +35,7 @@ VIEWS = {
         "/behaviour?run=attention_only&step=3000&component=L1H2", 1500, ".norm-row[data-norm]",
     ),
     "dynamics": ("/dynamics?run=attention_only&step=1287", 1100, ".way-mark"),
-    "coincidence": ("/coincidence?run=stdlib_lm&step=819", 1200, ".verdict-list"),
+    "coincidence": ("/coincidence?run=stdlib_lm&step=905", 1200, ".verdict-list"),
     "across": ("/across?run=icl_regression_batch64&step=13122", 1100, ".across-lane"),
     "jobs": ("/jobs", 700, ".jobs h2"),
     "guide": ("/guide", 1100, ".guide h2"),

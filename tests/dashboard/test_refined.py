@@ -101,7 +101,8 @@ def test_mean_shapes_are_joined_by_straight_lines_of_the_log_axis() -> None:
 def test_the_same_order_has_rho_1_and_chance_is_the_share_of_orders_as_far() -> None:
     one = np.array([[3.0, 1.0, 2.0, 5.0, 4.0, 6.0]])
     found = together(one, np.exp(one))
-    assert (found.rho[0], found.low[0], found.high[0]) == pytest.approx((1, 1, 1))
+    assert (found.rho[0], found.high[0]) == pytest.approx((1, 1))
+    assert 0.5 < found.low[0] < 0.9, "six parts in the same order are no proof of all"
     # Two of the 720 orders are as far from 0, and the one found is counted in.
     assert found.p[0] == pytest.approx(2 / 720, abs=0.006)
     assert (found.sign[0], found.parts[0]) == (1, 6)
