@@ -57,8 +57,8 @@ def reachable(
 
     A test with few orders to be compared with reaches no small p. One that could not be the first
     to pass is left out of the family, so that the others keep their power (Tarone 1990, Biometrics
-    46:515): as many as are kept, or more, may have 0.05 between them. Holm's correction of those
-    that are kept holds, since what is kept does not depend on what was found.
+    46:515): kept are those that can reach 0.05 / k, for the smallest k of which there are no more
+    than k. Holm's correction of these holds, since what is kept does not depend on what was found.
 
     Parameters
     ----------

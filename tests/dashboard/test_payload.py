@@ -8,7 +8,7 @@ from compute.store import Store
 from dashboard.arrays import array, decode
 from dashboard.figures.edges import EdgeLists, EdgeTable
 from dashboard.library import Library
-from dashboard.payload import default_threshold, default_top, encode
+from dashboard.payload import VERSION, default_threshold, default_top, encode
 from tests.dashboard import more_graphs, synthetic
 
 RUN = synthetic.language_run(checkpoints=12)
@@ -80,7 +80,7 @@ def test_the_lists_of_a_wide_graph_are_those_of_its_records(store: Store) -> Non
     header, data = decode(payload)
     graph, edges = header["graphs"]["text.zero"], development.graphs["text.zero"].edges
     assert isinstance(edges, EdgeLists)
-    assert header["version"] == 5
+    assert header["version"] == VERSION
     assert (graph["top"], graph["threshold"]) == (1_000, 0)
     sent = {name: array(graph["lists"][name], data) for name in ("offsets", "source", "target")}
     assert sent["offsets"].tolist() == edges.offsets.tolist()
