@@ -13,9 +13,9 @@ import functools
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from compute import settings
 from compute.errors import OntogenyError, RunError, SettingsError
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from compute.runs import Run
     from compute.specs import Measurement
     from compute.store import Store
+
+T = TypeVar("T")
 
 INTERRUPTED = 130
 WATCH_SECONDS = 0.5
@@ -54,17 +56,13 @@ def serve(options: argparse.Namespace) -> int:
 def open_application(chosen: settings.Settings) -> Any:
     """Return the Dash application on a store that holds the shipped developments."""
     settings.calculate_in_one_thread()
-    from compute.bundle import bundles, import_bundle
+    from compute.bundle import import_bundle
     from compute.catalogue import adding_command
     from compute.store import Store
     from dashboard.factory import create_app
 
     store = Store(chosen.data)
-    for folder in bundles(SHIPPED):
-        try:
-            import_bundle(store, folder)
-        except OntogenyError as error:
-            print(f"ontogeny: {folder.name} is left out: {error}", file=sys.stderr)
+    _each_shipped(functools.partial(import_bundle, store))
     return create_app(
         store,
         token=chosen.token,
@@ -151,6 +149,7 @@ def train(options: argparse.Namespace) -> int:
 
     The LLC of one that is new here is measured as that of the shipped runs of its recipe.
     """
+    from compute.bundle import bundled_run
     from compute.models import DEVELOPMENTS, describe_run
     from compute.models.developments import training
     from compute.terminal import Bar, Steps
@@ -159,7 +158,7 @@ def train(options: argparse.Namespace) -> int:
         raise SettingsError(f"no development {options.name!r}; there are {', '.join(DEVELOPMENTS)}")
     store = _open_store(options)
     folder = options.runs_folder / options.name
-    settings_of_llc = _shipped_settings()
+    settings_of_llc = {run.recipe: run.llc for run in _each_shipped(bundled_run)}
     try:
         with Bar(f"training {options.name}", _console()).shown() as bar:
             training.train(
@@ -172,18 +171,16 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _shipped_settings() -> dict[str, str]:
-    """Return the settings of the LLC of what ships, by recipe."""
-    from compute.bundle import bundled_run, bundles
+def _each_shipped(read: Callable[[Path], T]) -> list[T]:
+    """Return what ``read`` makes of each bundle that ships; one that is damaged is left out."""
+    from compute.bundle import bundles
 
-    found = {}
+    found = []
     for folder in bundles(SHIPPED):
         try:
-            run = bundled_run(folder)
+            found.append(read(folder))
         except OntogenyError as error:
             print(f"ontogeny: {folder.name} is left out: {error}", file=sys.stderr)
-        else:
-            found[run.recipe] = run.llc
     return found
 
 

@@ -29,8 +29,8 @@ from dashboard.figures.coincidence_tests import (
     courses,
     distances,
     lags,
+    page_surrogates,
     parts_of,
-    surrogates_for,
 )
 from dashboard.figures.series import Curve
 from dashboard.files import RunFiles, keep_last
@@ -105,7 +105,7 @@ class Coincidences:
             phases, metrics = graph_phases(series, run.steps)
             row = (series.node_settings, phases)
             others = {GRAPH: ("", phases), **others}
-        turns = max(TURNS, surrogates_for(len(chosen.curves), len(metrics)))
+        turns = max(TURNS, page_surrogates(len(chosen.curves), len(metrics)))
         return encode_coincidence(
             Coincidence(
                 llc=chosen.llc,
@@ -134,7 +134,7 @@ class Coincidences:
         llc, steps = chosen.llc, development.run.steps
         if llc is None:
             return ()
-        surrogates = surrogates_for(len(chosen.curves), len(metrics))
+        surrogates = page_surrogates(len(chosen.curves), len(metrics))
         key = (development.run.name, digest, surrogates)
         if key not in self._lags:
             made = lags(steps, llc, chosen.curves, surrogates=surrogates)

@@ -14,7 +14,17 @@ from compute.store import Store
 from compute.trajectories import trajectory
 from dashboard.figures.structure import structure
 from dashboard.library import Library
-from tests.test_shipped import DATA, SEEDS, at, by_step, llc_text, require_quoted, store
+from tests.test_shipped import (
+    DATA,
+    SEEDS,
+    at,
+    by_step,
+    llc_text,
+    of,
+    require_quoted,
+    significant_from,
+    store,
+)
 
 __all__ = ["store"]  # the fixture
 
@@ -155,17 +165,18 @@ def graph_facts(store: Store) -> list[str]:
     """The head that attends to the token before, its place in the graph, and the phases."""
     heads, scores, zs, since, phases, strength = [], [], [], [], [], []
     for name in SEEDS:
-        behaviour, network = (by_step(store, name, kind) for kind in ("behaviour", "network"))
+        behaviour = by_step(store, name, "behaviour")
+        network = {s: m.record for s, m in by_step(store, name, "network").items()}
         last = max(behaviour)
         end = at(behaviour, last)
         head = end.heads[int(end.previous_token.argmax())]
-        z, p = (node_metric(network, f"spreader_{what}") for what in "zp")
-        passing = [h for h in end.heads if h.startswith("L0") and p[last][h] <= 0.05]
+        first = [h for h in end.heads if h.startswith("L0")]
+        passing = [h for h in first if of(network, "spreader_p", h)[last] <= 0.05]
         assert passing == [head]
         heads.append(f"`{head}`")
         scores.append(f"{end.previous_token.max():.2f}")
-        zs.append(f"{z[last][head]:.1f}")
-        since.append(f"{min(s for s in p if all(p[t][head] <= 0.05 for t in p if t >= s)):,}")
+        zs.append(f"{of(network, 'spreader_z', head)[last]:.1f}")
+        since.append(f"{significant_from(network, head):,}")
         development = Library(store).development(name)
         found = structure(development.graphs["regression.zero"], threshold=0).phases
         phases.append([f"{development.run.steps[b.index]:,}" for b in found.boundaries])
@@ -179,20 +190,6 @@ def graph_facts(store: Store) -> list[str]:
         f"from {min(s[0] for s in strength):.1f} to {max(s[0] for s in strength):.1f} at step 0 to "
         f"{min(s[-1] for s in strength):.1f} to {max(s[-1] for s in strength):.1f} at the end",
     ]
-
-
-def node_metric(network: dict[int, Measured], metric: str) -> dict[int, dict[str, float]]:
-    """A metric of every component, by step."""
-    return {
-        step: dict(
-            zip(
-                m.record.components,
-                map(float, m.record.node_values[m.record.node_names.index(metric)]),
-                strict=True,
-            )
-        )
-        for step, m in network.items()
-    }
 
 
 def dynamics_facts(store: Store) -> list[str]:

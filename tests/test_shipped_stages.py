@@ -15,6 +15,7 @@ from compute.measure.stages import Boundary, Stages, find_stages
 from compute.records import LanguageBehaviour, Measured
 from compute.store import Store
 from compute.trajectories import trajectory
+from dashboard.figures.behaviour_curves import effective_rank
 from dashboard.figures.coincidence_tests import courses, parts_of
 from dashboard.figures.stages import stage_points
 from dashboard.figures.structure import structure
@@ -106,7 +107,7 @@ def structure_facts(store: Store) -> list[str]:
     row, column = np.unravel_index(np.nanargmax(end.k_composition), end.k_composition.shape)
     second = end.heads[np.argsort(-behaviour.prefix_matching)[1]]
     assert (end.heads[row], end.heads[column]) == (one, second)
-    ranks = {name: [effective_rank(of, name) for of in (start, early, end)] for name in _SPECTRA}
+    ranks = {name: [spectral_rank(of, name) for of in (start, early, end)] for name in _SPECTRA}
     assert max(end.norm_small) == 0
     pair = (end.heads.index(one), end.heads.index(other))
     return [
@@ -120,10 +121,8 @@ def structure_facts(store: Store) -> list[str]:
     ]
 
 
-def effective_rank(made: StructureRecord, name: str) -> float:
-    values = made.singular_values[made.embeddings.index(name)]
-    squares = values[np.isfinite(values)] ** 2
-    return float(squares.sum() ** 2 / (squares**2).sum())
+def spectral_rank(made: StructureRecord, name: str) -> float:
+    return effective_rank(made.singular_values[made.embeddings.index(name)])
 
 
 def course_facts(store: Store) -> list[str]:

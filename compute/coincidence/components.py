@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from compute.coincidence.lags import DRAWS_PER_TEST, SURROGATES
+from compute.coincidence.lags import surrogates_for
 from compute.coincidence.over_time import OverTime, over_time
 from compute.coincidence.ranks import orders, rank_correlation, rank_interval, standard_ranks
 from compute.coincidence.within import FEWEST_COMPONENTS, Table, Within, noisy, within
@@ -114,7 +114,7 @@ def components_together(
         for end in (strength_low, strength_high)
     )
     errors = np.nan_to_num(refined_errors, nan=0.0, posinf=0.0)
-    surrogates = max(SURROGATES, DRAWS_PER_TEST * len(names))
+    surrogates = surrogates_for(len(names))
     return ComponentsTogether(
         steps=at,
         names=tuple(names),

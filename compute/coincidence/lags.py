@@ -26,7 +26,7 @@ LAGS = tuple(round(SPACING * k, 2) for k in range(-20, 21))
 SURROGATES, REPLICATES = 999, 400
 # Of as many tests as are corrected together, the smallest p must stay below 0.05 when it is
 # multiplied by how many there are.
-DRAWS_PER_TEST = 40
+_DRAWS_PER_TEST = 40
 _ROUNDING = 1e-9
 # Fisher's z has one over the number of pairs less 3 as its variance: more than this many.
 _FEWEST_FREE = 0.25
@@ -146,6 +146,11 @@ def lagged_correlation(
     )  # fmt: skip
 
 
+def surrogates_for(tests: int) -> int:
+    """Return how many chance pairs let each of so many tests pass Holm's correction."""
+    return max(SURROGATES, _DRAWS_PER_TEST * tests)
+
+
 def fewer_points(first: Float[ndarray, " points"], second: Float[ndarray, " points"]) -> int:
     """Return at how many points the less often known of two curves is known."""
     return min(int(np.isfinite(values).sum()) for values in (first, second))
@@ -178,7 +183,7 @@ def slopes_together(
         return _nothing(shifts, reason or "No lag leaves half of the common stretch.")
     # Differences of a grid are not the round numbers that lags are given in.
     places = np.round(shifts * float(grid[1] - grid[0]), 9)
-    length = max(one.length_scale, other.length_scale) / float(grid[1] - grid[0])
+    length = _length(grid, one, other)
     left = least_correlations(one.slope[None], other.slope[None], shifts, length)[0]
     about = _about(r, left)
     sign, best = np.sign(r[about][0]), about.start + int(np.argmax(np.abs(r[about])))
@@ -193,7 +198,8 @@ def slopes_together(
     least = float(left[np.nanargmax(np.abs(left))])
     p = np.nan
     if not reason:
-        p = _chance(grid, one, other, shifts, abs(least), surrogates, generator)
+        by_chance = left_by_chance(grid, one, other, shifts, surrogates, generator)
+        p = (1 + (by_chance >= abs(least) - _ROUNDING).sum()) / (1 + surrogates)
     return LaggedCorrelation(
         lags=places, r=r, low=low, high=high, left=left,
         lag=at, lag_low=min(float(lag_ends[0]), at - spare),
@@ -233,14 +239,23 @@ def _replicates(
     return correlations(slopes, others, shifts, np.take_along_axis(weights, block, axis=1))
 
 
-def _chance(
-    grid: ndarray, one: Smoothed, other: Smoothed, shifts: ndarray, found: float, draws: int,
+def left_by_chance(
+    grid: Float[ndarray, " grid"],
+    one: Smoothed,
+    other: Smoothed,
+    shifts: Int[ndarray, " lags"],
+    draws: int,
     generator: np.random.Generator,
-) -> float:  # fmt: skip
+) -> Float[ndarray, " draws"]:
+    """Return how far from 0 ``least`` lies in pairs of independent curves as smooth as these."""
     slopes, others = (slope_draws(grid, c.length_scale, draws, generator) for c in (one, other))
-    length = max(one.length_scale, other.length_scale) / float(grid[1] - grid[0])
-    farthest = np.nanmax(np.abs(least_correlations(slopes, others, shifts, length)), axis=1)
-    return float((1 + (farthest >= found - _ROUNDING).sum()) / (1 + draws))
+    left = least_correlations(slopes, others, shifts, _length(grid, one, other))
+    return np.asarray(np.nanmax(np.abs(left), axis=1))
+
+
+def _length(grid: ndarray, one: Smoothed, other: Smoothed) -> float:
+    """Return the length scale of the smoother of two curves, in places of the grid."""
+    return max(one.length_scale, other.length_scale) / float(grid[1] - grid[0])
 
 
 def _peaks(

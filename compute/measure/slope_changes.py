@@ -148,7 +148,7 @@ def _widened(
     A knot that stands for two changes of one sign lies between them, so it may be at either.
     """
     low, high = ends[0].copy(), ends[1].copy()
-    errors = float(norm.ppf((1 + confidence) / 2))
+    reach = float(norm.ppf((1 + confidence) / 2))
     bend, (change, error) = search.places(y, line.knots)[0], search.places(y, richer.knots)
     unlike = np.sign(bend)[:, None] != np.sign(change)
     apart = np.abs(line.knots[:, None] - richer.knots) + np.ptp(search.x) * unlike
@@ -161,8 +161,8 @@ def _widened(
             spare = 0 <= other < len(change) and other not in partners
             if spare and not unlike[i, other]:
                 same.append(other)
-        low[i] = min(low[i], *(richer.knots[same] - errors * error[same]))
-        high[i] = max(high[i], *(richer.knots[same] + errors * error[same]))
+        low[i] = min(low[i], *(richer.knots[same] - reach * error[same]))
+        high[i] = max(high[i], *(richer.knots[same] + reach * error[same]))
     return low, high
 
 

@@ -11,18 +11,16 @@ from numpy import ndarray
 
 from compute.coincidence.boundaries import BoundaryCoincidence, boundary_distance
 from compute.coincidence.lags import (
-    DRAWS_PER_TEST,
     LAGS,
     SPACING,
-    SURROGATES,
     LaggedCorrelation,
     fewer_points,
     lagged_correlation,
+    left_by_chance,
     slopes_together,
+    surrogates_for,
 )
 from compute.coincidence.placing import MOST_BOUNDARIES
-from compute.coincidence.shifted import least_correlations
-from compute.coincidence.stretches import slope_draws
 from compute.coincidence.within import Within, within
 from compute.components import layers_of
 from compute.smoothing import MINIMUM_POINTS, Smoothed, smooth
@@ -160,12 +158,12 @@ def _distance(
     return dataclasses.replace(nothing, found=found, start=steps[0], end=steps[-1])
 
 
-def surrogates_for(curves: int, metrics: int) -> int:
-    """Return how many chance pairs let a test reach a p that Holm's correction leaves below 0.05.
+def page_surrogates(curves: int, metrics: int) -> int:
+    """Return how many chance pairs let each test of the page pass Holm's correction.
 
     The page makes three tests for each curve, one for each metric and four of the graph.
     """
-    return max(SURROGATES, DRAWS_PER_TEST * (3 * curves + metrics + 4))
+    return surrogates_for(3 * curves + metrics + 4)
 
 
 def lags(steps: Steps, llc: Curve, curves: Sequence[Curve], *, surrogates: int) -> list[Lag]:
@@ -217,10 +215,8 @@ def _smooth(steps: Steps, points: tuple[ndarray, ndarray], grid: ndarray) -> Smo
 def _limit(grid: ndarray, one: Smoothed, other: Smoothed) -> float:
     """Return the 95 % quantile of the most that is left of independent curves' correlations."""
     generator = np.random.default_rng(SEED + 1)
-    a, b = (slope_draws(grid, c.length_scale, BAND_DRAWS, generator) for c in (one, other))
-    length = max(one.length_scale, other.length_scale) / SPACING
-    left = least_correlations(a, b, _SHIFTS, length)
-    return float(np.quantile(np.nanmax(np.abs(left), axis=1), 0.95))
+    left = left_by_chance(grid, one, other, _SHIFTS, BAND_DRAWS, generator)
+    return float(np.quantile(left, 0.95))
 
 
 def parts_of(curves: Sequence[Curve], series: GraphSeries, strength: str) -> Parts | None:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from compute.coincidence.ranks import rank_interval, standard_ranks
+from compute.coincidence.ranks import rank_correlation, rank_interval, standard_ranks
 from compute.curve_clusters import CurveClusters, cluster_curves
 from dashboard.arrays import Arrays, framed
 from dashboard.figures.agreement import spearman
@@ -130,15 +130,13 @@ def together(
 
 def _interval(a: ndarray, b: ndarray, generator: np.random.Generator) -> tuple[float, float]:
     drawn = generator.integers(0, len(a), (RESAMPLES, len(a)))
-    x, y = (standard_ranks(values[drawn]) for values in (a, b))
-    found = (x * y).sum(1)
-    low, high = np.nanquantile(found, [0.025, 0.975])
+    low, high = np.nanquantile(rank_correlation(a[drawn], b[drawn]), [0.025, 0.975])
     return float(low), float(high)
 
 
 def _chance(a: ndarray, b: ndarray, rho: float, generator: np.random.Generator) -> float:
     mixed = generator.permuted(np.tile(np.arange(len(a)), (PERMUTATIONS, 1)), axis=1)
-    found = standard_ranks(b[None])[0][mixed] @ standard_ranks(a[None])[0]
+    found = standard_ranks(b)[mixed] @ standard_ranks(a)
     return float((1 + (np.abs(found) >= abs(rho) - 1e-9).sum()) / (1 + PERMUTATIONS))
 
 

@@ -9,28 +9,12 @@ from scipy.stats import binomtest
 
 from compute.coincidence.lags import lagged_correlation
 from compute.coincidence.over_time import over_time
+from tests.coincidence.courses import course, smooth
 
 pytestmark = pytest.mark.bench
 PAIRS, SURROGATES = 100, 199
 LAST, ERROR = 6000, 0.1
 UNRELATED = ("smooth", "drift", "jump", "walk")
-
-
-def smooth(x: ndarray, rng: np.random.Generator, length: float, size: float) -> ndarray:
-    kernel = np.exp(-0.5 * ((x[:, None] - x) / length) ** 2) + 1e-8 * np.eye(len(x))
-    return size * np.linalg.cholesky(kernel) @ rng.normal(size=len(x))
-
-
-def course(kind: str, x: ndarray, rng: np.random.Generator) -> ndarray:
-    """A curve over ln(1 + t) without noise."""
-    wiggle = smooth(x, rng, 0.7, 0.3)
-    if kind == "smooth":
-        return smooth(x, rng, 1.0, 1.0)
-    if kind == "drift":
-        return rng.choice([-1, 1]) * x / 3 + wiggle
-    if kind == "jump":
-        return 3 / (1 + np.exp(-3 * (x - rng.uniform(2, 6)))) + wiggle
-    return np.cumsum(rng.normal(size=len(x)) * np.sqrt(np.diff(x, prepend=x[0])))
 
 
 def pair(kind: str, x: ndarray, rng: np.random.Generator) -> tuple[ndarray, ndarray]:

@@ -22,6 +22,7 @@ from compute.coincidence.stretches import (
 )
 from compute.errors import SettingsError
 from compute.smoothing import Smoothed
+from tests.coincidence.courses import course
 
 STEPS = np.unique(np.round(np.geomspace(1, 6001, 40)).astype(int)) - 1
 X = np.log1p(STEPS)
@@ -211,28 +212,16 @@ def test_no_more_stretches_are_told_than_there_are_points() -> None:
     assert found.stretches <= 9
 
 
-@pytest.mark.parametrize("kind", ["drift", "walk", "step"])
+@pytest.mark.parametrize("kind", ["drift", "walk", "jump"])
 def test_curves_that_drift_or_jump_by_themselves_rarely_go_together(kind: str) -> None:
     """Levels of such curves correlate almost always."""
     passing = 0
     for seed in range(20):
         rng = np.random.default_rng([seed, len(kind)])
-        one, other = (wandering(kind, rng) for _ in range(2))
+        one, other = (course(kind, X, rng) + 0.1 * rng.normal(size=len(X)) for _ in range(2))
         errors = np.full(len(X), 0.1)
         passing += lagged_correlation(STEPS, one, errors, other, errors, surrogates=39).related
     assert passing <= 3
-
-
-def wandering(kind: str, rng: np.random.Generator) -> np.ndarray:
-    kernel = np.exp(-0.5 * ((X[:, None] - X) / 0.7) ** 2) + 1e-9 * np.eye(len(X))
-    wiggle = 0.3 * np.linalg.cholesky(kernel) @ rng.normal(size=len(X))
-    walk = np.cumsum(rng.normal(size=len(X)) * np.sqrt(np.diff(X, prepend=X[0])))
-    course = {
-        "drift": rng.choice([-1, 1]) * X / 3 + wiggle,
-        "walk": walk,
-        "step": 3 / (1 + np.exp(-3 * (X - rng.uniform(2, 6)))) + wiggle,
-    }[kind]
-    return np.asarray(course + 0.1 * rng.normal(size=len(X)))
 
 
 def test_units_do_not_matter_and_the_same_seed_gives_the_same() -> None:

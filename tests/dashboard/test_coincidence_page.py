@@ -40,8 +40,8 @@ from dashboard.figures.coincidence_tests import (
     Distance,
     distances,
     lags,
+    page_surrogates,
     parts_of,
-    surrogates_for,
 )
 from dashboard.figures.series import Curve
 from dashboard.figures.stages import stage_points
@@ -297,7 +297,7 @@ def test_what_a_test_says_follows_from_its_corrected_p(told: dict[str, Any]) -> 
 def test_any_test_can_pass_however_many_there_are() -> None:
     for curves, metrics in ((1, 0), (9, 12), (40, 12)):
         tests = 3 * curves + metrics + 4
-        assert tests / (1 + surrogates_for(curves, metrics)) < 0.05
+        assert tests / (1 + page_surrogates(curves, metrics)) < 0.05
 
 
 def test_too_many_boundaries_are_not_compared_and_say_so() -> None:
